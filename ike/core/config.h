@@ -1,0 +1,67 @@
+// What the engine knows of a configured tunnel. Made by whoever validates configuration; the engine
+// takes it as right. Immutable once handed over: an SA keeps the one it was negotiated under.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ike/base/address.h"
+#include "ike/base/identity.h"
+#include "ike/base/strong_id.h"
+#include "ike/base/time.h"
+#include "ike/core/auth.h"
+#include "ike/core/nat.h"
+#include "ike/core/proposal.h"
+#include "ike/core/selectors.h"
+
+namespace ipsec::core {
+
+// What a tunnel is meant to be; the engine brings it there and keeps it there.
+enum class Start : std::uint8_t {
+  automatic,   // up, always
+  on_traffic,  // up once a packet wants through
+  respond,     // up when the peer says so
+  down,        // refuses
+};
+
+// One rule: a local range (or several) with several peer ranges. Becomes one child SA where the
+// peer agrees, else as many as it takes.
+struct ChildConfig {
+  Reqid reqid;
+  SelectorPair selectors;
+  ChildOffers offers;
+  Duration lifetime = std::chrono::hours(24);
+  std::uint64_t lifetime_bytes = 0;  // 0 is none
+  std::uint32_t replay_window_packets = 1024;
+  bool operator==(const ChildConfig&) const = default;
+};
+
+struct TunnelConfig {
+  TunnelId id;
+  std::string name;
+  Address local;
+  Address remote;  // any: the peer comes from anywhere, and we only respond (M36)
+  Identity local_identity;
+  std::optional<Identity> remote_identity;  // none: whoever knows the key
+  std::shared_ptr<const Credential> credential;
+  IkeOffers offers;
+  std::vector<ChildConfig> children;
+  Start start = Start::automatic;
+  Duration ike_lifetime = std::chrono::hours(24);
+  Duration dpd_delay = std::chrono::seconds(8);
+  Duration dpd_timeout = std::chrono::seconds(13);
+  ForceEncapsulation encapsulation = ForceEncapsulation::no;
+  // bytes of IKE message in one datagram before it is fragmented (RFC 7383 2.5.1).
+  std::size_t fragment_bytes = 1232;
+
+  [[nodiscard]] bool may_initiate() const {
+    return !remote.is_any() && (start == Start::automatic || start == Start::on_traffic);
+  }
+};
+using TunnelPointer = std::shared_ptr<const TunnelConfig>;
+
+}  // namespace ipsec::core

@@ -1,0 +1,59 @@
+// The configured tunnels, found by hash: however many there are, a handshake looks at a few.
+//
+// NOTE: Limits. Tunnels that share both addresses and identities are tried key by key, at most
+// limits::kKeysTried of them.
+#pragma once
+
+#include <map>
+#include <span>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "ike/core/config.h"
+
+namespace ipsec::core {
+
+class Directory {
+ public:
+  void set(TunnelPointer tunnel);
+  void remove(TunnelId id);
+  [[nodiscard]] TunnelPointer find(TunnelId id) const;
+  [[nodiscard]] TunnelPointer find(Reqid reqid) const;
+
+  // The distinct IKE offers of the tunnels an IKE_SA_INIT between these addresses may be for; those
+  // that name the remote address stand before those for any, and so with the local one. Empty:
+  // nobody we know.
+  [[nodiscard]] std::vector<const IkeOffers*> offers_for(const Address& local,
+                                                         const Address& remote) const;
+
+  // The tunnels an IKE_AUTH may be for, best match first: by the peer's identity (and ours, where
+  // the peer named it), with the address named before any-address ones.
+  [[nodiscard]] std::vector<TunnelPointer> candidates(const Address& local, const Address& remote,
+                                                      const Identity& peer,
+                                                      const Identity* ours) const;
+
+  [[nodiscard]] std::size_t size() const { return tunnels_.size(); }
+  [[nodiscard]] const std::unordered_map<TunnelId, TunnelPointer>& all() const { return tunnels_; }
+
+ private:
+  struct OffersInUse {
+    IkeOffers offers;
+    std::size_t uses = 0;
+  };
+  using Bucket = std::vector<TunnelPointer>;
+
+  [[nodiscard]] bool fits(const TunnelConfig& tunnel, const Address& local, const Address& remote,
+                          const Identity* ours) const;
+  void index(const TunnelPointer& tunnel);
+  void unindex(const TunnelConfig& tunnel);
+
+  std::unordered_map<TunnelId, TunnelPointer> tunnels_;
+  std::unordered_map<Reqid, TunnelId> by_reqid_;
+  std::unordered_map<Identity, Bucket> by_peer_identity_;
+  Bucket without_peer_identity_;
+  // Offers by the local and the remote address named (any included), each set of offers once.
+  std::map<std::pair<Address, Address>, std::vector<std::unique_ptr<OffersInUse>>> offers_;
+};
+
+}  // namespace ipsec::core

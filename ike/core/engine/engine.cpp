@@ -1,0 +1,306 @@
+#include "ike/core/engine/engine.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "ike/base/limits.h"
+#include "ike/v2/children.h"
+#include "ike/v2/establish.h"
+#include "ike/v2/payload_access.h"
+
+namespace ipsec::core {
+
+Engine::Engine(const crypto::Provider& crypto, RandomSource& random)
+    : crypto_(crypto), random_(random) {}
+
+Actions Engine::handle(Input input, Time now) {
+  now_ = std::max(now_, now);  // time that went back would make timers of the past
+  actions_.clear();
+  std::visit([this](auto& what) { take(what); }, input);
+  tick_due();
+  erase_closed();
+  return std::exchange(actions_, {});
+}
+
+Time Engine::next_deadline() const {
+  const Time sa = timers_.empty() ? kNever : timers_.begin()->first;
+  const Time tunnel = tunnel_timers_.empty() ? kNever : tunnel_timers_.begin()->first;
+  return std::min(sa, tunnel);
+}
+
+// --- inputs ---
+
+void Engine::take(Datagram& input) {
+  static constexpr std::size_t kKeepalive = 1;  // a lone 0xff (RFC 3948 2.3)
+  if (input.bytes.size() == kKeepalive) return;
+  const auto header = wire::parse_header(input.bytes);
+  if (!header) return void(++drops_["malformed"]);
+  if (header->major_version != 2) return refuse_version(input, *header);
+  const bool opens = header->exchange == wire::ExchangeType::ike_sa_init &&
+                     !header->flags.response && !header->responder_spi;
+  if (opens) return open_as_responder(input, *header);
+  const IkeSpi ours = header->flags.initiator ? header->responder_spi : header->initiator_spi;
+  const auto found = by_spi_.find(ours);
+  v2::Sa* sa = found == by_spi_.end() ? nullptr : find(found->second);
+  if (sa == nullptr) return unknown_spi(input, *header);
+  const bool roles_fit = header->flags.initiator == (sa->role == wire::Role::responder);
+  const bool peer_fits =
+      !sa->peer_spi ||
+      sa->peer_spi == (header->flags.initiator ? header->initiator_spi : header->responder_spi);
+  if (!roles_fit || !peer_fits) return void(++drops_["SPIs or roles do not fit"]);
+  run(*sa, [&](v2::Turn& turn, v2::Sa& it) { v2::datagram_arrived(turn, it, input); });
+}
+
+void Engine::take(Tick&) {}
+
+void Engine::take(SetTunnel& input) {
+  Tunnel& tunnel = tunnels_[input.tunnel->id];
+  // Removed a moment ago and not gone yet: it begins anew.
+  if (directory_.find(input.tunnel->id) == nullptr) tunnel.held_down = tunnel.acquired = false;
+  const bool replaces = tunnel.config != nullptr;
+  directory_.set(input.tunnel);
+  tunnel.config = std::move(input.tunnel);
+  tunnel.tries = 0;
+  tunnel.last_failure.reset();
+  tunnel.next_try = now_;
+  // Last: closing a try may begin the next at once, and that has to be under the new configuration.
+  if (replaces) close_all(tunnel);
+  reconcile(tunnel);
+}
+
+void Engine::take(RemoveTunnel& input) {
+  Tunnel* tunnel = find(input.tunnel);
+  if (tunnel == nullptr) return;
+  directory_.remove(input.tunnel);
+  tunnel->held_down = true;
+  close_all(*tunnel);
+  set_timer(*tunnel, kNever);
+  if (tunnel->sas.empty()) tunnels_.erase(input.tunnel);
+}
+
+void Engine::take(Command& input) {
+  Tunnel* tunnel = find(input.tunnel);
+  // A removed one is there until its SAs are closed, and takes no orders.
+  if (tunnel == nullptr || directory_.find(input.tunnel) == nullptr) return;
+  if (input.order == Order::down) {
+    tunnel->held_down = true;
+    return close_all(*tunnel);
+  }
+  if (input.order == Order::up) {
+    tunnel->held_down = false;
+    tunnel->acquired = true;
+    tunnel->tries = 0;
+    tunnel->next_try = now_;
+    return reconcile(*tunnel);
+  }
+  if (input.order == Order::reauthenticate) return reauthenticate(*tunnel);
+  for (const SaId id : members(*tunnel)) {
+    v2::Sa* sa = find(id);
+    v2::Established* up = sa != nullptr && sa->is_current() ? sa->established() : nullptr;
+    if (up == nullptr) continue;
+    if (input.order == Order::rekey_ike) up->rekey_wanted = true;
+    if (input.order == Order::probe) up->probe_wanted = true;
+    if (input.order == Order::rekey_children) {
+      for (auto& child : sa->association->children) {
+        if (child.usable()) child.rekey_at = now_;
+      }
+    }
+    reindex(*sa);
+  }
+}
+
+// Beside what there is, and only one at a time; without anything there the retry rule starts a try.
+void Engine::reauthenticate(Tunnel& tunnel) {
+  bool up = false;
+  for (const SaId id : members(tunnel)) {
+    const v2::Sa* sa = find(id);
+    if (sa == nullptr) continue;
+    if (sa->opening() && sa->role == wire::Role::initiator) return;
+    up = up || (sa->established() != nullptr && !sa->association->closing);
+  }
+  if (up) start_try(tunnel);
+}
+
+void Engine::take(SpiAllocated& input) {
+  v2::Sa* sa = find(input.sa);
+  if (sa == nullptr) {
+    if (input.result) actions_.emplace_back(RemoveSa{*input.result});
+    return;
+  }
+  run(*sa,
+      [&](v2::Turn& turn, v2::Sa& it) { v2::spi_allocated(turn, it, input.ticket, input.result); });
+}
+
+void Engine::take(SasInstalled& input) {
+  v2::Sa* sa = find(input.sa);
+  if (sa != nullptr) {
+    run(*sa, [&](v2::Turn& turn, v2::Sa& it) {
+      v2::sas_installed(turn, it, input.ticket, input.result);
+    });
+    return;
+  }
+  // What was installed for an SA that is gone was removed in the same order as it was asked for.
+  // Not so an outbound half that was refused: its child may live on under a rekeyed IKE SA.
+  if (input.result) return;
+  for (auto& [id, other] : sas_) {
+    if (!other->is_current() || other->established() == nullptr) continue;
+    const bool hit = std::ranges::any_of(other->association->children, [&](const v2::Child& child) {
+      return child.switching && child.switching->ticket == input.ticket;
+    });
+    if (!hit) continue;
+    return run(*other, [&](v2::Turn& turn, v2::Sa& it) {
+      v2::sas_installed(turn, it, input.ticket, input.result);
+    });
+  }
+}
+
+void Engine::take(JobDone& input) {
+  if (v2::Sa* sa = find(input.sa)) {
+    run(*sa, [&](v2::Turn& turn, v2::Sa& it) {
+      v2::job_done(turn, it, input.job, std::move(input.result));
+    });
+  }
+}
+
+void Engine::take(KernelAcquired& input) {
+  const auto config = directory_.find(input.reqid);
+  Tunnel* tunnel = config != nullptr ? find(config->id) : nullptr;
+  if (tunnel == nullptr) return;
+  tunnel->acquired = true;
+  reconcile(*tunnel);
+}
+
+void Engine::take(KernelExpired& input) {
+  // Rare: our own timers come first. So a walk over all SAs is cheaper than one more index.
+  for (auto& [id, sa] : sas_) {
+    if (!sa->is_current() || sa->established() == nullptr) continue;
+    for (auto& child : sa->association->children) {
+      if (child.inbound_key() != input.key && child.outbound_key() != input.key) continue;
+      return run(
+          *sa, [&](v2::Turn& turn, v2::Sa& it) { v2::child_expired(turn, it, child, input.hard); });
+    }
+  }
+}
+
+void Engine::take(InboundSeen& input) {
+  const auto belongs_to = [&](v2::Sa& sa) {
+    if (!sa.is_current() || sa.established() == nullptr) return false;
+    v2::Child* child = sa.association->find_inbound(input.key.spi);
+    if (child == nullptr || child->inbound_key() != input.key) return false;
+    run(sa, [&](v2::Turn& turn, v2::Sa& it) { v2::inbound_seen(turn, it, *child); });
+    return true;
+  };
+  const v2::Sa* asked = find(input.sa);
+  v2::Sa* current = asked != nullptr ? find(asked->association->current) : nullptr;
+  if (current != nullptr && belongs_to(*current)) return;
+  // The SA that asked may have been rekeyed and gone meanwhile: seldom enough for a walk.
+  for (auto& [id, sa] : sas_) {
+    if (belongs_to(*sa)) return;
+  }
+}
+
+void Engine::open_as_responder(const Datagram& datagram, const wire::Header& header) {
+  const auto repeated = by_opening_.find({datagram.remote, header.initiator_spi});
+  if (repeated != by_opening_.end()) {
+    run(*find(repeated->second),
+        [&](v2::Turn& turn, v2::Sa& it) { v2::repeat_init_answer(turn, it, datagram); });
+    return;
+  }
+  if (by_opening_.size() >= limits::kHalfOpen) return void(++drops_["too many half-open SAs"]);
+  const bool flooded = by_opening_.size() >= limits::kCookieThreshold;
+  if (flooded) cookies_.refresh(crypto_, random_, now_);
+  v2::Turn turn = make_turn();
+  auto sa = v2::answer_init(turn, datagram, cookies_,
+                            flooded ? v2::CookieNeeded::yes : v2::CookieNeeded::no);
+  if (sa == nullptr) return;
+  const OpeningKey key{datagram.remote, header.initiator_spi};
+  by_opening_.emplace(key, sa->id);
+  opening_of_.emplace(sa->id, key);
+  reindex(add(std::move(sa)));
+}
+
+// RFC 7296 1.5: a request for an SA we do not know is answered in clear, a few times a second; a
+// response never is.
+void Engine::unknown_spi(const Datagram& datagram, const wire::Header& header) {
+  ++drops_["unknown IKE SPI"];
+  if (header.flags.response) return;
+  if (now_ - unknown_spi_second_ >= std::chrono::seconds(1)) {
+    unknown_spi_second_ = now_;
+    unknown_spi_answers_ = 0;
+  }
+  if (++unknown_spi_answers_ > limits::kUnknownSpiAnswersPerSecond) return;
+  wire::Header answer = header;
+  answer.flags = {!header.flags.initiator, true, false};
+  const std::vector<wire::Payload> payloads{v2::make_notify(wire::NotifyType::invalid_ike_spi)};
+  if (auto message = wire::write_message(answer, payloads)) {
+    actions_.emplace_back(SendDatagram{datagram.local, datagram.remote, *std::move(message)});
+  }
+}
+
+// RFC 7296 2.5: a higher version is told ours; a lower one is IKEv1's business.
+void Engine::refuse_version(const Datagram& datagram, const wire::Header& header) {
+  ++drops_["unsupported IKE version"];
+  if (header.major_version < 2 || header.flags.response) return;
+  wire::Header answer = header;
+  answer.major_version = 2;
+  answer.minor_version = 0;
+  answer.flags = {!header.flags.initiator, true, false};
+  const std::vector<wire::Payload> payloads{
+      v2::make_notify(wire::NotifyType::invalid_major_version)};
+  if (auto message = wire::write_message(answer, payloads)) {
+    actions_.emplace_back(SendDatagram{datagram.local, datagram.remote, *std::move(message)});
+  }
+}
+
+// --- turns ---
+
+v2::Turn Engine::make_turn() {
+  return {now_, crypto_, random_, directory_, numbers_, drops_, actions_, {}, {}};
+}
+
+void Engine::finish(v2::Turn& turn, const std::shared_ptr<v2::Association>& association) {
+  for (auto& born : std::exchange(turn.born, {})) {
+    touched_.push_back(born->id);
+    attach(add(std::move(born)));
+  }
+  for (const auto& signal : std::exchange(turn.signals, {})) {
+    std::visit([&](const auto& what) { obey(turn, what); }, signal);
+  }
+  end_if_orphaned(turn, association);
+  for (const auto& signal : std::exchange(turn.signals, {})) {
+    std::visit([&](const auto& what) { obey(turn, what); }, signal);
+  }
+  Tunnel* tunnel = association->tunnel != nullptr ? find(association->tunnel->id) : nullptr;
+  if (tunnel != nullptr) {
+    for (const SaId id : members(*tunnel)) {
+      if (v2::Sa* sa = find(id)) reindex(*sa);
+    }
+    reconcile(*tunnel);
+  }
+  for (const SaId id : std::exchange(touched_, {})) {
+    if (v2::Sa* sa = find(id)) reindex(*sa);
+  }
+}
+
+// The SA that was to take over after crossing rekeys may have gone first. Children without an IKE
+// SA are of no use.
+void Engine::end_if_orphaned(v2::Turn& turn, const std::shared_ptr<v2::Association>& association) {
+  if (!association->established() || association->ended) return;
+  const v2::Sa* current = find(association->current);
+  if (current != nullptr && !current->closed()) return;
+  v2::end(turn, association, association->current, "no IKE SA is left");
+}
+
+void Engine::tick_due() {
+  for (int i = 0; i < limits::kTicksPerTurn; ++i) {
+    if (!timers_.empty() && timers_.begin()->first <= now_) {
+      run(*find(timers_.begin()->second), [](v2::Turn& turn, v2::Sa& sa) { v2::tick(turn, sa); });
+    } else if (!tunnel_timers_.empty() && tunnel_timers_.begin()->first <= now_) {
+      reconcile(*find(tunnel_timers_.begin()->second));
+    } else {
+      return;
+    }
+  }
+}
+
+}  // namespace ipsec::core

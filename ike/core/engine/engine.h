@@ -1,0 +1,184 @@
+// The engine: inputs and the time go in, actions come out. It owns every SA and every timer, and no
+// socket, thread, clock or randomness of its own.
+//
+// NOTE: Threading. One thread. NOTE: Limits. One call ticks at most limits::kTicksPerTurn SAs; if
+// more are due next_deadline() lies in the past and the caller comes again at once. NOTE: Failure.
+// No input can abort it: what cannot be used is counted in drops().
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "ike/base/random.h"
+#include "ike/base/time.h"
+#include "ike/core/cookies.h"
+#include "ike/core/directory.h"
+#include "ike/core/io.h"
+#include "ike/v2/protocol.h"
+
+namespace ipsec::core {
+
+enum class Connection : std::uint8_t { idle, connecting, connected, phase1_failed, phase2_failed };
+
+struct ChildStatus {
+  ChildId id;
+  Reqid reqid;
+  ChildSpi inbound;
+  ChildSpi outbound;
+  SelectorPair selectors;
+  ChildAlgorithms algorithms;
+  bool usable = false;
+};
+
+struct IkeStatus {
+  SaId id;
+  IkeSpi our_spi;
+  IkeSpi peer_spi;
+  Endpoint local;
+  Endpoint remote;
+  NatState nat;
+  bool established = false;
+  bool current = false;
+  std::vector<ChildStatus> children;  // of the current one
+};
+
+struct TunnelStatus {
+  TunnelId id;
+  std::string name;
+  Connection connection = Connection::idle;
+  int tries = 0;
+  Time next_try = kNever;
+  std::optional<Failure> last_failure;
+  std::vector<IkeStatus> ike;
+};
+
+struct Snapshot {
+  std::vector<TunnelStatus> tunnels;
+  std::size_t half_open = 0;
+  std::size_t sas = 0;
+};
+
+class Engine {
+ public:
+  Engine(const crypto::Provider& crypto, RandomSource& random);
+
+  [[nodiscard]] Actions handle(Input input, Time now);
+  [[nodiscard]] Time next_deadline() const;
+  [[nodiscard]] Snapshot snapshot() const;
+  [[nodiscard]] const v2::Drops& drops() const { return drops_; }
+
+ private:
+  struct Tunnel {
+    TunnelPointer config;
+    std::vector<SaId> sas;
+    int tries = 0;
+    Time next_try{};
+    std::optional<Failure> last_failure;
+    bool acquired = false;  // a packet asked for it
+    bool held_down = false;
+    Time timer = kNever;
+  };
+  // A half-open SA as responder, found again when its opening message is repeated.
+  struct OpeningKey {
+    Endpoint remote;
+    IkeSpi initiator;
+    auto operator<=>(const OpeningKey&) const = default;
+  };
+
+  // --- inputs ---
+  void take(Datagram& input);
+  void take(Tick& input);
+  void take(SetTunnel& input);
+  void take(RemoveTunnel& input);
+  void take(Command& input);
+  void take(SpiAllocated& input);
+  void take(SasInstalled& input);
+  void take(JobDone& input);
+  void take(KernelAcquired& input);
+  void take(KernelExpired& input);
+  void take(InboundSeen& input);
+
+  void open_as_responder(const Datagram& datagram, const wire::Header& header);
+  void unknown_spi(const Datagram& datagram, const wire::Header& header);
+  void refuse_version(const Datagram& datagram, const wire::Header& header);
+
+  // --- turns ---
+  [[nodiscard]] v2::Turn make_turn();
+  template <typename Step>
+  void run(v2::Sa& sa, Step step);
+  void finish(v2::Turn& turn, const std::shared_ptr<v2::Association>& association);
+  void obey(v2::Turn& turn, const v2::OpeningFailed& signal);
+  void obey(v2::Turn& turn, const v2::AssociationUp& signal);
+  void obey(v2::Turn& turn, const v2::AssociationDown& signal);
+  void obey(v2::Turn& turn, const v2::RuleFailed& signal);
+  void obey(v2::Turn& turn, const v2::RuleUp& signal);
+  void settle_with(v2::Turn& turn, v2::Sa& fresh, v2::Sa& other);
+  void abort_openings(v2::Turn& turn, Tunnel& tunnel);
+  void end_if_orphaned(v2::Turn& turn, const std::shared_ptr<v2::Association>& association);
+  void tick_due();
+
+  // --- tunnels ---
+  void reconcile(Tunnel& tunnel);
+  void start_try(Tunnel& tunnel);
+  void reauthenticate(Tunnel& tunnel);
+  void close_all(Tunnel& tunnel);
+  [[nodiscard]] bool is_accompanied(const Tunnel& tunnel, const v2::Association& association) const;
+  [[nodiscard]] bool has_other_association(const Tunnel& tunnel, const v2::Sa& sa) const;
+  [[nodiscard]] Connection connection_of(const Tunnel& tunnel) const;
+  [[nodiscard]] IkeStatus status_of(const v2::Sa& sa) const;
+
+  // --- the table ---
+  v2::Sa& add(std::unique_ptr<v2::Sa> sa);
+  void attach(v2::Sa& sa);
+  void reindex(v2::Sa& sa);
+  void reindex_tunnel(Tunnel& tunnel);
+  void erase_closed();
+  void set_timer(SaId id, Time at);
+  void set_timer(Tunnel& tunnel, Time at);
+  // A copy: what is done with one may add or remove others.
+  [[nodiscard]] static std::vector<SaId> members(const Tunnel& tunnel);
+  [[nodiscard]] v2::Sa* find(SaId id);
+  [[nodiscard]] const v2::Sa* find(SaId id) const;
+  [[nodiscard]] Tunnel* find(TunnelId id);
+
+  const crypto::Provider& crypto_;
+  RandomSource& random_;
+  Time now_{};
+  Actions actions_;
+  Directory directory_;
+  Cookies cookies_;
+  v2::Numbers numbers_;
+  v2::Drops drops_;
+  std::unordered_map<TunnelId, Tunnel> tunnels_;
+  std::unordered_map<SaId, std::unique_ptr<v2::Sa>> sas_;
+  std::unordered_map<IkeSpi, SaId> by_spi_;
+  std::map<OpeningKey, SaId> by_opening_;
+  std::unordered_map<SaId, OpeningKey> opening_of_;
+  std::unordered_map<SaId, Time> timer_of_;
+  std::set<std::pair<Time, SaId>> timers_;
+  std::set<std::pair<Time, TunnelId>> tunnel_timers_;
+  std::vector<SaId> touched_;
+  Time unknown_spi_second_{};
+  int unknown_spi_answers_ = 0;
+};
+
+// One input for one SA, and all that follows from it.
+template <typename Step>
+void Engine::run(v2::Sa& sa, Step step) {
+  const auto association = sa.association;
+  touched_.push_back(sa.id);
+  if (sa.opening() && sa.role == wire::Role::initiator) {
+    association->alone = !has_other_association(*find(sa.tunnel().id), sa);
+  }
+  v2::Turn turn = make_turn();
+  step(turn, sa);
+  finish(turn, association);
+}
+
+}  // namespace ipsec::core

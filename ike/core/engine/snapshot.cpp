@@ -1,0 +1,67 @@
+// The engine as status sees it.
+#include <algorithm>
+
+#include "ike/base/limits.h"
+#include "ike/core/engine/engine.h"
+
+namespace ipsec::core {
+
+Snapshot Engine::snapshot() const {
+  Snapshot snapshot;
+  snapshot.half_open = by_opening_.size();
+  snapshot.sas = sas_.size();
+  for (const auto& [id, tunnel] : tunnels_) {
+    TunnelStatus status;
+    status.id = id;
+    status.name = tunnel.config->name;
+    status.connection = connection_of(tunnel);
+    status.tries = tunnel.tries;
+    status.next_try = tunnel.timer;
+    status.last_failure = tunnel.last_failure;
+    for (const SaId sa_id : tunnel.sas) {
+      if (const v2::Sa* sa = find(sa_id)) status.ike.push_back(status_of(*sa));
+    }
+    snapshot.tunnels.push_back(std::move(status));
+  }
+  return snapshot;
+}
+
+// Rulings on M82 and M83: which phase failed is said after three tries.
+Connection Engine::connection_of(const Tunnel& tunnel) const {
+  bool ike_up = false;
+  bool usable = false;
+  for (const SaId id : tunnel.sas) {
+    const v2::Sa* sa = find(id);
+    if (sa == nullptr || !sa->is_current() || sa->established() == nullptr) continue;
+    ike_up = true;
+    for (const auto& child : sa->association->children) usable = usable || child.usable();
+  }
+  if (usable || (ike_up && tunnel.config->children.empty())) return Connection::connected;
+  const bool failed = tunnel.tries >= limits::kTriesUntilFailed && tunnel.last_failure;
+  if (failed) {
+    return tunnel.last_failure->stage == Stage::child ? Connection::phase2_failed
+                                                      : Connection::phase1_failed;
+  }
+  const bool busy = !tunnel.sas.empty() || tunnel.timer != kNever;
+  return busy ? Connection::connecting : Connection::idle;
+}
+
+IkeStatus Engine::status_of(const v2::Sa& sa) const {
+  IkeStatus status{sa.id,
+                   sa.our_spi,
+                   sa.peer_spi,
+                   sa.local,
+                   sa.remote,
+                   sa.nat,
+                   sa.established() != nullptr,
+                   sa.is_current(),
+                   {}};
+  if (!status.established || !status.current) return status;
+  for (const auto& child : sa.association->children) {
+    status.children.push_back({child.id, child.reqid, child.inbound, child.outbound,
+                               child.selectors, child.algorithms, child.usable()});
+  }
+  return status;
+}
+
+}  // namespace ipsec::core

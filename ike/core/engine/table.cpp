@@ -1,0 +1,104 @@
+// The table of SAs: by number, by SPI, by deadline.
+#include <algorithm>
+#include <utility>
+
+#include "ike/core/engine/engine.h"
+
+namespace ipsec::core {
+namespace {
+
+bool is_half_open(const v2::Sa& sa) {
+  return std::holds_alternative<v2::AgreePending>(sa.state) ||
+         std::holds_alternative<v2::InitAnswered>(sa.state);
+}
+
+}  // namespace
+
+v2::Sa& Engine::add(std::unique_ptr<v2::Sa> sa) {
+  v2::Sa& added = *sa;
+  by_spi_[added.our_spi] = added.id;
+  sas_.emplace(added.id, std::move(sa));
+  return added;
+}
+
+// The SA counts as one of its tunnel's from now on.
+void Engine::attach(v2::Sa& sa) {
+  Tunnel* tunnel = find(sa.tunnel().id);
+  if (tunnel == nullptr) return;
+  if (std::ranges::find(tunnel->sas, sa.id) == tunnel->sas.end()) tunnel->sas.push_back(sa.id);
+}
+
+void Engine::reindex(v2::Sa& sa) {
+  set_timer(sa.id, v2::deadline(sa));
+  if (!is_half_open(sa)) {
+    const auto opening = opening_of_.find(sa.id);
+    if (opening != opening_of_.end()) {
+      by_opening_.erase(opening->second);
+      opening_of_.erase(opening);
+    }
+  }
+  if (sa.closed()) touched_.push_back(sa.id);
+}
+
+void Engine::erase_closed() {
+  std::sort(touched_.begin(), touched_.end());
+  touched_.erase(std::unique(touched_.begin(), touched_.end()), touched_.end());
+  for (const SaId id : std::exchange(touched_, {})) {
+    v2::Sa* sa = find(id);
+    if (sa == nullptr || !sa->closed()) continue;
+    set_timer(id, kNever);
+    by_spi_.erase(sa->our_spi);
+    if (sa->association->tunnel != nullptr) {
+      const TunnelId tunnel_id = sa->tunnel().id;
+      Tunnel* tunnel = find(tunnel_id);
+      if (tunnel != nullptr) std::erase(tunnel->sas, id);
+      sas_.erase(id);
+      if (tunnel == nullptr) continue;
+      if (directory_.find(tunnel_id) == nullptr && tunnel->sas.empty()) {
+        tunnels_.erase(tunnel_id);
+      } else {
+        reconcile(*tunnel);
+      }
+    } else {
+      sas_.erase(id);
+    }
+  }
+}
+
+void Engine::set_timer(SaId id, Time at) {
+  const auto known = timer_of_.find(id);
+  if (known != timer_of_.end()) {
+    if (known->second == at) return;
+    timers_.erase({known->second, id});
+    timer_of_.erase(known);
+  }
+  if (at == kNever) return;
+  timer_of_.emplace(id, at);
+  timers_.emplace(at, id);
+}
+
+void Engine::set_timer(Tunnel& tunnel, Time at) {
+  const TunnelId id = tunnel.config->id;
+  if (tunnel.timer != kNever) tunnel_timers_.erase({tunnel.timer, id});
+  tunnel.timer = at;
+  if (at != kNever) tunnel_timers_.emplace(at, id);
+}
+
+std::vector<SaId> Engine::members(const Tunnel& tunnel) { return tunnel.sas; }
+
+v2::Sa* Engine::find(SaId id) {
+  const auto found = sas_.find(id);
+  return found == sas_.end() ? nullptr : found->second.get();
+}
+
+const v2::Sa* Engine::find(SaId id) const {
+  const auto found = sas_.find(id);
+  return found == sas_.end() ? nullptr : found->second.get();
+}
+
+Engine::Tunnel* Engine::find(TunnelId id) {
+  const auto found = tunnels_.find(id);
+  return found == tunnels_.end() ? nullptr : &found->second;
+}
+
+}  // namespace ipsec::core

@@ -1,0 +1,194 @@
+// What the turns mean for a tunnel: tries, associations that meet, desired state.
+#include "ike/core/engine/engine.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "ike/base/limits.h"
+#include "ike/v2/children.h"
+#include "ike/v2/establish.h"
+
+namespace ipsec::core {
+
+void Engine::reconcile(Tunnel& tunnel) {
+  const bool wanted = !tunnel.held_down && tunnel.config->may_initiate() &&
+                      (tunnel.config->start == Start::automatic || tunnel.acquired);
+  const bool served = std::ranges::any_of(tunnel.sas, [this](SaId id) {
+    const v2::Sa* sa = find(id);
+    return sa != nullptr && !sa->closed() && !sa->association->closing;
+  });
+  if (!wanted || served) return set_timer(tunnel, kNever);
+  if (tunnel.next_try > now_) return set_timer(tunnel, tunnel.next_try);
+  set_timer(tunnel, kNever);
+  start_try(tunnel);
+}
+
+void Engine::start_try(Tunnel& tunnel) {
+  if (tunnel.config->remote.is_any()) return;
+  auto sa = std::make_unique<v2::Sa>();
+  sa->id = numbers_.next<SaId>();
+  sa->role = wire::Role::initiator;
+  sa->local = {tunnel.config->local, kIkePort};
+  sa->remote = {tunnel.config->remote, kIkePort};
+  sa->association = std::make_shared<v2::Association>();
+  sa->association->tunnel = tunnel.config;
+  sa->association->begun_at = now_;
+  sa->association->current = sa->id;
+  sa->association->begun_alone = !has_other_association(tunnel, *sa);
+  v2::Turn turn = make_turn();
+  sa->our_spi = turn.spi();
+  v2::Sa& added = add(std::move(sa));
+  attach(added);
+  run(added, [](v2::Turn& inner, v2::Sa& it) { v2::begin(inner, it); });
+}
+
+void Engine::close_all(Tunnel& tunnel) {
+  for (const SaId id : members(tunnel)) {
+    v2::Sa* sa = find(id);
+    if (sa == nullptr) continue;
+    sa->association->closing = true;
+    if (sa->opening()) {
+      run(*sa, [](v2::Turn& turn, v2::Sa& it) {
+        v2::release_opening(turn, it);
+        it.state = v2::Closed{"no longer wanted"};
+      });
+    } else {
+      reindex(*sa);
+    }
+  }
+}
+
+bool Engine::has_other_association(const Tunnel& tunnel, const v2::Sa& sa) const {
+  return std::ranges::any_of(tunnel.sas, [&](SaId id) {
+    const v2::Sa* other = find(id);
+    return other != nullptr && other->association != sa.association &&
+           other->established() != nullptr && !other->association->closing;
+  });
+}
+
+// --- what a turn signals ---
+
+void Engine::obey(v2::Turn& turn, const v2::OpeningFailed& signal) {
+  const v2::Sa& sa = *find(signal.sa);
+  Tunnel* tunnel = find(sa.tunnel().id);
+  if (tunnel == nullptr) return;
+  ++tunnel->tries;
+  tunnel->last_failure = signal.failure;
+  const bool early = tunnel->tries < limits::kTriesUntilFailed;
+  const bool silent = signal.failure.cause == Cause::peer_silent;
+  // Ruling on M83, M84: once failed, one try begins every 12 s; a silent one takes as long.
+  const Time every = std::max(now_, sa.association->begun_at + limits::kRetryInterval);
+  const Time soon = silent ? now_ : now_ + limits::kRefusedRetry;
+  tunnel->next_try = early ? soon : every;
+  turn.tell(TryFailed{tunnel->config->id, signal.failure, tunnel->tries, tunnel->next_try});
+}
+
+void Engine::obey(v2::Turn& turn, const v2::AssociationUp& signal) {
+  v2::Sa& fresh = *find(signal.sa);
+  attach(fresh);
+  Tunnel* tunnel = find(fresh.tunnel().id);
+  if (tunnel == nullptr) return;
+  tunnel->last_failure.reset();
+  if (tunnel->config->children.empty()) tunnel->tries = 0;
+  // The answering side leaves the other rules to the side that asked, for a moment.
+  if (fresh.role == wire::Role::responder) {
+    for (Time& at : fresh.association->rule_retry_at) at = now_ + limits::kRefusedRetry;
+  }
+  abort_openings(turn, *tunnel);
+  for (const SaId id : members(*tunnel)) {
+    v2::Sa* other = find(id);
+    const bool rival = other != nullptr && other->association != fresh.association &&
+                       other->is_current() && other->established() != nullptr &&
+                       !other->association->closing;
+    if (rival) settle_with(turn, fresh, *other);
+  }
+  fresh.association->accompanied = is_accompanied(*tunnel, *fresh.association);
+}
+
+bool Engine::is_accompanied(const Tunnel& tunnel, const v2::Association& association) const {
+  return std::ranges::any_of(tunnel.sas, [&](SaId id) {
+    const v2::Sa* other = find(id);
+    return other != nullptr && other->association.get() != &association && other->is_current() &&
+           other->established() != nullptr;
+  });
+}
+
+// Two associations of one tunnel, the fresh one established last.
+void Engine::settle_with(v2::Turn& turn, v2::Sa& fresh, v2::Sa& other) {
+  v2::Association& young = *fresh.association;
+  v2::Association& old = *other.association;
+  const bool crossed = young.begun_as != old.begun_as && old.established_at >= young.begun_at;
+  if (!crossed && young.initial_contact) {
+    // RFC 7296 2.4: the peer knows of no other SA, so there is nobody to send a Delete to.
+    v2::close(turn, other, "the peer started anew (INITIAL_CONTACT)");
+    touched_.push_back(other.id);
+    return;
+  }
+  // Begun by both at once: as with rekeys the lowest nonce goes, closed by who began it. Otherwise
+  // the younger replaces the older (reauthentication), closed by who began the younger.
+  const bool young_goes = crossed && young.lowest_nonce < old.lowest_nonce;
+  v2::Association& goes = young_goes ? young : old;
+  const auto closer = crossed ? goes.begun_as : young.begun_as;
+  goes.closes_with_heir = closer == wire::Role::initiator;
+  goes.patience = now_ + limits::kAwaitDelete;
+  const v2::Sa& stays_sa = young_goes ? other : fresh;
+  goes.heir = stays_sa.association;
+  v2::reassert_policies(turn, stays_sa);
+}
+
+// A try of ours that has not come to IKE_AUTH yet is of no use once the peer's has succeeded.
+void Engine::abort_openings(v2::Turn& turn, Tunnel& tunnel) {
+  for (const SaId id : tunnel.sas) {
+    v2::Sa* sa = find(id);
+    const bool early = sa != nullptr && sa->opening() && sa->association->begun_alone &&
+                       !std::holds_alternative<v2::AuthSent>(sa->state);
+    if (!early) continue;
+    v2::release_opening(turn, *sa);
+    sa->state = v2::Closed{"the peer was first"};
+    touched_.push_back(id);
+  }
+}
+
+void Engine::obey(v2::Turn& turn, const v2::AssociationDown& signal) {
+  Tunnel* tunnel = find(signal.association->tunnel->id);
+  if (tunnel == nullptr) return;
+  const bool short_lived = now_ - signal.association->established_at < limits::kRetryInterval;
+  // On traffic it comes back when a packet asks again.
+  if (tunnel->config->start == Start::on_traffic) tunnel->acquired = false;
+  tunnel->next_try = std::max(tunnel->next_try, short_lived ? now_ + limits::kRefusedRetry : now_);
+  for (const SaId id : tunnel->sas) {
+    v2::Sa* sa = find(id);
+    if (sa == nullptr) continue;
+    if (sa->association == signal.association && !sa->closed()) {
+      sa->state = v2::Closed{"its association ended"};
+      touched_.push_back(id);
+    } else if (sa->is_current() && sa->established() != nullptr) {
+      sa->association->accompanied = is_accompanied(*tunnel, *sa->association);
+      // Of several that are left the one that stays has the policies.
+      const auto heir = sa->association->heir.lock();
+      if (heir == nullptr || heir->ended) v2::take_over(turn, *sa);
+    }
+  }
+}
+
+void Engine::obey(v2::Turn& turn, const v2::RuleFailed& signal) {
+  const v2::Sa& sa = *find(signal.sa);
+  Tunnel* tunnel = find(sa.tunnel().id);
+  if (tunnel == nullptr || signal.rule >= sa.association->rule_tries.size()) return;
+  const int tries = ++sa.association->rule_tries[signal.rule];
+  const bool early = tries < limits::kTriesUntilFailed;
+  const Time next = now_ + (early ? limits::kRefusedRetry : limits::kRetryInterval);
+  sa.association->rule_retry_at[signal.rule] = next;
+  tunnel->tries = tries;
+  tunnel->last_failure = signal.failure;
+  turn.tell(TryFailed{tunnel->config->id, signal.failure, tries, next});
+}
+
+void Engine::obey(v2::Turn&, const v2::RuleUp& signal) {
+  Tunnel* tunnel = find(find(signal.sa)->tunnel().id);
+  if (tunnel == nullptr) return;
+  tunnel->tries = 0;
+  tunnel->last_failure.reset();
+}
+
+}  // namespace ipsec::core

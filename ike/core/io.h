@@ -1,0 +1,188 @@
+// Everything that goes into the engine and everything that comes out of it.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "ike/base/bytes.h"
+#include "ike/base/endpoint.h"
+#include "ike/base/error.h"
+#include "ike/base/strong_id.h"
+#include "ike/core/config.h"
+#include "ike/core/failure.h"
+#include "ike/core/jobs.h"
+#include "xfrm/model.h"
+
+namespace ipsec::core {
+
+// Names a question to the kernel, so that its answer finds who asked.
+using Ticket = StrongId<struct TicketTag, std::uint64_t>;
+
+// --- Inputs ---
+
+// Without the non-ESP marker: port 4500 carries it, and the daemon takes it off (RFC 3948 2.2).
+struct Datagram {
+  Endpoint local;
+  Endpoint remote;
+  Bytes bytes;
+};
+struct Tick {};
+struct SetTunnel {
+  TunnelPointer tunnel;
+};
+struct RemoveTunnel {
+  TunnelId tunnel;
+};
+enum class Order : std::uint8_t { up, down, reauthenticate, rekey_ike, rekey_children, probe };
+struct Command {
+  TunnelId tunnel;
+  Order order{};
+};
+struct SpiAllocated {
+  SaId sa;
+  Ticket ticket;
+  std::expected<xfrm::SaKey, KernelError> result;
+};
+struct SasInstalled {
+  SaId sa;
+  Ticket ticket;
+  std::expected<void, KernelError> result;
+};
+struct JobDone {
+  SaId sa;
+  JobId job;
+  JobResult result;
+};
+// A packet wants through a trap policy.
+struct KernelAcquired {
+  Reqid reqid;
+};
+struct KernelExpired {
+  xfrm::SaKey key;
+  bool hard = false;
+};
+// The first packet on an inbound SA that was being watched.
+struct InboundSeen {
+  SaId sa;
+  xfrm::SaKey key;
+};
+using Input = std::variant<Datagram, Tick, SetTunnel, RemoveTunnel, Command, SpiAllocated,
+                           SasInstalled, JobDone, KernelAcquired, KernelExpired, InboundSeen>;
+
+// --- Actions ---
+
+struct SendDatagram {
+  Endpoint local;
+  Endpoint remote;
+  Bytes bytes;
+};
+struct AllocateSpi {
+  SaId sa;
+  Ticket ticket;
+  xfrm::Protocol protocol = xfrm::Protocol::esp;
+  Address source;       // the peer
+  Address destination;  // us
+};
+// One batch: all of it or nothing. Inbound SAs stand first. `policies` are set or changed after
+// them.
+struct InstallSas {
+  SaId sa;
+  Ticket ticket;
+  std::vector<xfrm::SaSpec> sas;
+  std::optional<xfrm::PolicySpec> policies;
+};
+struct RemoveSa {
+  xfrm::SaKey key;
+};
+// The last child with these selectors is gone. Only policies still pinned to this SPI go: another
+// SA may have taken them over. A trap below them stays.
+struct RemovePolicies {
+  xfrm::PolicySpec policies;
+};
+// The peer or its NAT moved: the SA goes on with other outer addresses and ports, its replay state
+// kept.
+struct MoveSa {
+  xfrm::SaKey key;  // as it was
+  Endpoint source;
+  Endpoint destination;
+  bool encapsulate = false;
+};
+// Asks for one InboundSeen.
+struct WatchInbound {
+  SaId sa;
+  xfrm::SaKey key;
+};
+struct StartJob {
+  SaId sa;
+  JobId job;
+  Job what;
+};
+
+// --- Events: for status, logs and routes ---
+
+struct IkeUp {
+  TunnelId tunnel;
+  SaId sa;
+  Endpoint local;
+  Endpoint remote;
+  Identity peer;
+  crypto::IkeAlgorithms algorithms;
+  NatState nat;
+};
+struct IkeRekeyed {
+  TunnelId tunnel;
+  SaId from;
+  SaId to;
+};
+struct IkeDown {
+  TunnelId tunnel;
+  SaId sa;
+  std::string reason;
+};
+struct ChildUp {
+  TunnelId tunnel;
+  ChildId child;
+  Reqid reqid;
+  SelectorPair selectors;
+  ChildAlgorithms algorithms;
+  ChildSpi inbound;
+  ChildSpi outbound;
+};
+struct ChildRekeyed {
+  TunnelId tunnel;
+  ChildId from;
+  ChildId to;
+};
+struct ChildDown {
+  TunnelId tunnel;
+  ChildId child;
+  Reqid reqid;
+};
+// A whole try came to nothing.
+struct TryFailed {
+  TunnelId tunnel;
+  Failure failure;
+  int tries = 0;  // in a row
+  Time next_try = kNever;
+};
+struct PeerMoved {
+  TunnelId tunnel;
+  Endpoint from;
+  Endpoint to;
+};
+// An exchange failed on an SA that goes on.
+struct ExchangeFailed {
+  TunnelId tunnel;
+  Failure failure;
+};
+using Event = std::variant<IkeUp, IkeRekeyed, IkeDown, ChildUp, ChildRekeyed, ChildDown, TryFailed,
+                           PeerMoved, ExchangeFailed>;
+
+using Action = std::variant<SendDatagram, AllocateSpi, InstallSas, RemoveSa, RemovePolicies, MoveSa,
+                            WatchInbound, StartJob, Event>;
+using Actions = std::vector<Action>;
+
+}  // namespace ipsec::core

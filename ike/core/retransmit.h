@@ -1,0 +1,50 @@
+// When a request is sent again and when it is given up.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "ike/base/time.h"
+
+namespace ipsec::core {
+
+// Waits between sends; the last wait ends in giving up. So n waits are n sends; there is at least
+// one.
+class RetransmitSchedule {
+ public:
+  // The opening exchange: three sends within 12 s make a try (ruling on M83).
+  [[nodiscard]] static RetransmitSchedule opening();
+  // An established SA: doubling waits from `timeout` / 13 up (1, 2, 4, 6 s of 13), that sum to
+  // `timeout` exactly; with DPD 8 s / 13 s a dead peer is found within 21 s (M91).
+  [[nodiscard]] static RetransmitSchedule established(Duration timeout);
+
+  [[nodiscard]] std::span<const Duration> waits() const { return waits_; }
+  [[nodiscard]] Duration total() const;
+
+ private:
+  explicit RetransmitSchedule(std::vector<Duration> waits) : waits_(std::move(waits)) {}
+  std::vector<Duration> waits_;
+};
+
+// One request on the wire.
+class Retransmission {
+ public:
+  Retransmission() = default;
+  Retransmission(const RetransmitSchedule& schedule, Time sent_at);
+
+  enum class Verdict : std::uint8_t { wait, send_again, give_up };
+  // At `now`: advances past at most one deadline; the next wait begins at `now`. give_up is said
+  // once, after which there is no deadline any more.
+  [[nodiscard]] Verdict poll(Time now);
+  [[nodiscard]] Time deadline() const { return deadline_; }
+  [[nodiscard]] std::uint32_t sends() const { return sends_; }
+
+ private:
+  std::vector<Duration> waits_;
+  std::uint32_t sends_ = 0;
+  Time deadline_ = kNever;
+};
+
+}  // namespace ipsec::core

@@ -1,0 +1,297 @@
+#include "ike/v2/children.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "ike/base/limits.h"
+
+namespace ipsec::v2 {
+namespace {
+
+std::optional<xfrm::UdpEncapsulation> encapsulation(const Endpoint& from, const Endpoint& to,
+                                                    bool wanted) {
+  if (!wanted) return std::nullopt;
+  return xfrm::UdpEncapsulation{from.port, to.port};
+}
+
+struct HalfKeys {
+  const Secret& encryption;
+  const Secret& integrity;
+};
+
+xfrm::SaSpec half(const Sa& sa, const Child& child, xfrm::Direction direction,
+                  const HalfKeys& keys) {
+  const bool in = direction == xfrm::Direction::in;
+  const Endpoint& from = in ? child.remote : child.local;
+  const Endpoint& to = in ? child.local : child.remote;
+  const core::ChildConfig& rule = sa.tunnel().children[child.rule];
+  xfrm::SaSpec spec;
+  spec.direction = direction;
+  spec.source = from.address;
+  spec.destination = to.address;
+  spec.protocol = child.protocol;
+  spec.spi = in ? child.inbound : child.outbound;
+  spec.reqid = child.reqid;
+  spec.encryption = child.algorithms.encryption;
+  spec.integrity = child.algorithms.integrity;
+  spec.encryption_key = keys.encryption.clone();
+  spec.integrity_key = keys.integrity.clone();
+  spec.extended_sequence_numbers = child.algorithms.sequence_numbers == EsnId::yes;
+  spec.replay_window_packets = rule.replay_window_packets;
+  spec.encapsulation = encapsulation(from, to, child.encapsulated);
+  spec.hard_limit_bytes = rule.lifetime_bytes;
+  const auto lifetime_s = std::chrono::duration_cast<std::chrono::seconds>(rule.lifetime);
+  spec.hard_limit_s = static_cast<std::uint64_t>(lifetime_s.count());
+  return spec;
+}
+
+xfrm::PolicySpec policies_of(const Child& child) {
+  return {child.reqid,    child.local.address,   child.remote.address,  child.protocol,
+          child.outbound, child.selectors.local, child.selectors.remote};
+}
+
+bool has_outbound(const Child& child) {
+  if (const auto* replaced = std::get_if<Replaced>(&child.phase)) {
+    return replaced->outbound_installed;
+  }
+  return std::holds_alternative<Active>(child.phase);
+}
+
+void tell_down(Turn& turn, const Association& association, const Child& child) {
+  if (child.announced) {
+    turn.tell(core::ChildDown{association.tunnel->id, child.id, child.reqid});
+  }
+}
+
+// Policies stay while any other child of the same rule uses the same selectors.
+void drop_policies_if_last(Turn& turn, const Association& association, const Child& child) {
+  const bool shared = std::ranges::any_of(association.children, [&](const Child& other) {
+    return other.id != child.id && other.rule == child.rule && !other.lingering() &&
+           other.selectors == child.selectors;
+  });
+  if (!shared) turn.act(core::RemovePolicies{policies_of(child)});
+}
+
+}  // namespace
+
+core::Ticket install_child(Turn& turn, const Sa& sa, Child& child, const crypto::ChildKeys& keys,
+                           wire::Role our_role_in_exchange, Halves halves) {
+  const bool ours_first = our_role_in_exchange == wire::Role::initiator;
+  const HalfKeys initiators{keys.initiator_encryption, keys.initiator_integrity};
+  const HalfKeys responders{keys.responder_encryption, keys.responder_integrity};
+  auto inbound = half(sa, child, xfrm::Direction::in, ours_first ? responders : initiators);
+  auto outbound = half(sa, child, xfrm::Direction::out, ours_first ? initiators : responders);
+
+  core::InstallSas install;
+  install.sa = sa.id;
+  install.ticket = turn.numbers.next<core::Ticket>();
+  install.sas.push_back(std::move(inbound));
+  if (halves == Halves::both) {
+    install.sas.push_back(std::move(outbound));
+    install.policies = policies_of(child);
+    child.phase = Active{};
+  } else {
+    child.phase = InboundOnly{std::move(outbound)};
+  }
+  const core::Ticket ticket = install.ticket;
+  turn.act(std::move(install));
+  return ticket;
+}
+
+void switch_outbound(Turn& turn, Sa& sa, Child& child) {
+  auto* waiting = std::get_if<InboundOnly>(&child.phase);
+  if (waiting == nullptr) return;
+  core::InstallSas install;
+  install.sa = sa.id;
+  install.ticket = turn.numbers.next<core::Ticket>();
+  install.sas.push_back(std::move(waiting->outbound));
+  install.policies = policies_of(child);
+  child.phase = Active{};
+  child.switching = Switch{install.ticket, true};
+  turn.act(std::move(install));
+}
+
+void switch_answered(Turn& turn, Sa& sa, core::Ticket ticket, bool done) {
+  auto& children = sa.association->children;
+  const auto asked = std::ranges::find_if(children, [ticket](const Child& child) {
+    return child.switching && child.switching->ticket == ticket;
+  });
+  if (asked == children.end()) return;
+  const bool installs = std::exchange(asked->switching, {})->installs;
+  if (done || !asked->usable()) return;
+  // The policies still point at the child before it, whose outbound half goes or is gone.
+  for (const Child& old : children) {
+    if (old.successor == asked->id) turn.act(core::RemovePolicies{policies_of(old)});
+  }
+  asked->phase = Replaced{!installs, turn.now};
+  asked->rekey_at = kNever;
+}
+
+void supersede(Turn& turn, Child& old, ChildId successor, Owes who) {
+  const bool outbound = has_outbound(old);
+  old.successor = successor;
+  old.rekey_at = kNever;
+  old.phase = Replaced{outbound, who == Owes::we ? turn.now : turn.now + limits::kAwaitDelete};
+}
+
+void drop_outbound(Turn& turn, Child& child) {
+  if (!has_outbound(child)) return;
+  turn.act(core::RemoveSa{child.outbound_key()});
+  if (auto* replaced = std::get_if<Replaced>(&child.phase)) replaced->outbound_installed = false;
+}
+
+void retire(Turn& turn, Sa& sa, Child& child) {
+  Association& association = *sa.association;
+  Child* successor = child.successor ? association.find(*child.successor) : nullptr;
+  if (successor != nullptr) switch_outbound(turn, sa, *successor);
+  if (has_outbound(child)) turn.act(core::RemoveSa{child.outbound_key()});
+  drop_policies_if_last(turn, association, child);
+  if (successor == nullptr) tell_down(turn, association, child);
+  child.phase = Lingering{turn.now + limits::kInboundLinger};
+  child.rekey_at = kNever;
+  child.expires_at = kNever;  // it goes sooner
+}
+
+void remove_child(Turn& turn, Association& association, ChildId id) {
+  Child* child = association.find(id);
+  if (child == nullptr) return;
+  if (has_outbound(*child)) turn.act(core::RemoveSa{child->outbound_key()});
+  turn.act(core::RemoveSa{child->inbound_key()});
+  if (!child->lingering()) {
+    drop_policies_if_last(turn, association, *child);
+    if (!child->successor) tell_down(turn, association, *child);
+  }
+  std::erase_if(association.children, [id](const Child& other) { return other.id == id; });
+}
+
+void remove_all_children(Turn& turn, Association& association) {
+  while (!association.children.empty()) {
+    remove_child(turn, association, association.children.back().id);
+  }
+}
+
+void sweep_children(Turn& turn, Association& association) {
+  std::vector<ChildId> due;
+  for (const Child& child : association.children) {
+    const auto* lingering = std::get_if<Lingering>(&child.phase);
+    if (lingering != nullptr && lingering->until <= turn.now) due.push_back(child.id);
+  }
+  for (const ChildId id : due) remove_child(turn, association, id);
+}
+
+void abandon(Turn& turn, const Sa& sa, ChildRequest& request) {
+  if (request.made) {
+    if (has_outbound(*request.made)) turn.act(core::RemoveSa{request.made->outbound_key()});
+    turn.act(core::RemoveSa{request.made->inbound_key()});
+  } else if (request.spi) {
+    const auto protocol = request.offers.front().protocol;
+    turn.act(core::RemoveSa{{sa.local.address, protocol, request.spi}});
+  }
+}
+
+void abandon(Turn& turn, const Sa& sa, ChildAnswer& answer) {
+  if (answer.made) {
+    if (has_outbound(*answer.made)) turn.act(core::RemoveSa{answer.made->outbound_key()});
+    turn.act(core::RemoveSa{answer.made->inbound_key()});
+  } else if (answer.spi) {
+    const auto protocol = answer.offers.front().protocol;
+    turn.act(core::RemoveSa{{sa.local.address, protocol, answer.spi}});
+  }
+}
+
+void abandon_exchanges(Turn& turn, Sa& sa, Established& up) {
+  if (auto* request = std::get_if<ChildRequest>(&up.ours)) abandon(turn, sa, *request);
+  up.ours = std::monostate{};
+  if (up.peers) {
+    if (auto* answer = std::get_if<ChildAnswer>(&up.peers->what)) abandon(turn, sa, *answer);
+    up.peers.reset();
+  }
+}
+
+void repoint(Turn& turn, const Sa& sa, Child& child) {
+  if (!has_outbound(child)) return;
+  core::InstallSas install;
+  install.sa = sa.id;
+  install.ticket = turn.numbers.next<core::Ticket>();
+  install.policies = policies_of(child);
+  // An answer to an earlier question that is still on its way decides no less.
+  const bool installs = child.switching && child.switching->installs;
+  if (!installs) child.switching = Switch{install.ticket, false};
+  turn.act(std::move(install));
+}
+
+void reassert_policies(Turn& turn, const Sa& sa) {
+  for (Child& child : sa.association->children) {
+    if (std::holds_alternative<Active>(child.phase)) repoint(turn, sa, child);
+  }
+}
+
+void take_over(Turn& turn, Sa& sa) {
+  reassert_policies(turn, sa);
+  auto& children = sa.association->children;
+  if (sa.association->accompanied) return;
+  for (Child& child : children) {
+    const bool rekeyed = std::ranges::any_of(
+        children, [&](const Child& old) { return old.successor == child.id && !old.lingering(); });
+    if (!rekeyed) switch_outbound(turn, sa, child);
+  }
+}
+
+void bequeath_children(Turn& turn, Association& from, Association& to) {
+  for (Child& child : from.children) {
+    if (has_outbound(child)) turn.act(core::RemoveSa{child.outbound_key()});
+    if (!child.lingering()) tell_down(turn, from, child);
+    child.phase = Lingering{turn.now + limits::kInboundLinger};
+    child.rekey_at = kNever;
+    child.expires_at = kNever;
+    child.successor.reset();
+    child.announced = false;
+    to.children.push_back(std::move(child));
+  }
+  from.children.clear();
+}
+
+void move_child(Turn& turn, const Sa& sa, Child& child) {
+  const bool there =
+      child.local == sa.local && child.remote == sa.remote && child.encapsulated == sa.nat.any();
+  if (there) return;
+  const auto inbound = child.inbound_key();
+  const auto outbound = child.outbound_key();
+  const bool outbound_installed = has_outbound(child);
+  child.local = sa.local;
+  child.remote = sa.remote;
+  child.encapsulated = sa.nat.any();
+  turn.act(core::MoveSa{inbound, child.remote, child.local, child.encapsulated});
+  if (outbound_installed) {
+    turn.act(core::MoveSa{outbound, child.local, child.remote, child.encapsulated});
+  }
+  if (auto* waiting = std::get_if<InboundOnly>(&child.phase)) {
+    waiting->outbound.source = child.local.address;
+    waiting->outbound.destination = child.remote.address;
+    waiting->outbound.encapsulation = encapsulation(child.local, child.remote, child.encapsulated);
+  }
+}
+
+void move_children(Turn& turn, const Sa& sa) {
+  for (Child& child : sa.association->children) move_child(turn, sa, child);
+}
+
+Child* find_equal(Association& association, std::size_t rule, const core::SelectorPair& selectors) {
+  const auto found = std::ranges::find_if(association.children, [&](const Child& child) {
+    return child.usable() && child.rule == rule && child.selectors == selectors;
+  });
+  return found == association.children.end() ? nullptr : &*found;
+}
+
+std::vector<core::SelectorPair> missing_of(const Association& association, std::size_t rule) {
+  std::vector<core::SelectorPair> present;
+  for (const Child& child : association.children) {
+    if (child.rule == rule && !child.lingering()) present.push_back(child.selectors);
+  }
+  const auto& wanted = association.tunnel->children[rule].selectors;
+  const bool single = association.rule_single_pair[rule];
+  if (present.empty() && !single) return {wanted};
+  return core::missing_pairs(wanted, present);
+}
+
+}  // namespace ipsec::v2

@@ -1,0 +1,66 @@
+// What becomes of children in the kernel: installing, switching, retiring, in the order that loses
+// no packet (design: new inbound first; outbound when the peer is ready; old inbound lingers).
+#pragma once
+
+#include "ike/crypto/key_derivation.h"
+#include "ike/v2/turn.h"
+
+namespace ipsec::v2 {
+
+enum class Halves : std::uint8_t { both, inbound_only };
+
+// Fills the kernel's specs from the keys and asks for their installation. With inbound_only the
+// outbound half waits inside the child's phase.
+[[nodiscard]] core::Ticket install_child(Turn& turn, const Sa& sa, Child& child,
+                                         const crypto::ChildKeys& keys,
+                                         wire::Role our_role_in_exchange, Halves halves);
+
+// The peer is ready: outbound goes over to this child.
+void switch_outbound(Turn& turn, Sa& sa, Child& child);
+
+// Where the kernel would not take an outbound half or its policies the child is of no use, and
+// goes.
+void switch_answered(Turn& turn, Sa& sa, core::Ticket ticket, bool done);
+
+// Marks that `successor` carries the traffic of `old` from now on. The side that owes the Delete
+// comes from the collision rule.
+enum class Owes : std::uint8_t { we, peer };
+void supersede(Turn& turn, Child& old, ChildId successor, Owes who);
+// After our successor's outbound half is in place.
+void drop_outbound(Turn& turn, Child& child);
+
+// The Delete went through: inbound lingers, everything else goes now.
+void retire(Turn& turn, Sa& sa, Child& child);
+// At once, with both halves, and out of the list.
+void remove_child(Turn& turn, Association& association, ChildId id);
+void remove_all_children(Turn& turn, Association& association);
+// Lingering ones whose time has come.
+void sweep_children(Turn& turn, Association& association);
+
+// An exchange that will not be finished: SPIs and kernel SAs it has taken are given back.
+void abandon_exchanges(Turn& turn, Sa& sa, Established& up);
+void abandon(Turn& turn, const Sa& sa, ChildRequest& request);
+void abandon(Turn& turn, const Sa& sa, ChildAnswer& answer);
+
+// Points the policies at this child, whose outbound half is in place.
+void repoint(Turn& turn, const Sa& sa, Child& child);
+// Points the policies at this association's children again, after another one shared them.
+void reassert_policies(Turn& turn, const Sa& sa);
+// Another association of the tunnel is gone: policies, and what waited for that.
+void take_over(Turn& turn, Sa& sa);
+// The association ends because another one took over: inbound halves linger there.
+void bequeath_children(Turn& turn, Association& from, Association& to);
+
+// The peer or its NAT moved. A child that was on its way to the kernel then is moved once it is
+// there.
+void move_child(Turn& turn, const Sa& sa, Child& child);
+void move_children(Turn& turn, const Sa& sa);
+
+// A usable child of this rule with exactly these selectors.
+[[nodiscard]] Child* find_equal(Association& association, std::size_t rule,
+                                const core::SelectorPair& selectors);
+// What of the rule no usable child covers.
+[[nodiscard]] std::vector<core::SelectorPair> missing_of(const Association& association,
+                                                         std::size_t rule);
+
+}  // namespace ipsec::v2

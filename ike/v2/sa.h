@@ -1,0 +1,290 @@
+// An IKEv2 SA as a variant of the states it can be in. Each state holds only what exists in it.
+//
+//   initiator: KeyPending -> InitSent -> AuthPreparing -> AuthSent -> Established
+//   responder: AgreePending -> InitAnswered -> Established
+//   a rekeyed SA is born Established; every state can go to Closed
+//
+// What outlives a single IKE SA (tunnel, peer, children) is in the Association, which all SAs
+// descended from one another by rekeying share: so a rekey of the IKE SA moves nothing.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "ike/base/endpoint.h"
+#include "ike/base/identity.h"
+#include "ike/base/secret.h"
+#include "ike/base/strong_id.h"
+#include "ike/core/config.h"
+#include "ike/core/io.h"
+#include "ike/core/jobs.h"
+#include "ike/core/nat.h"
+#include "ike/crypto/key_derivation.h"
+#include "ike/v2/child.h"
+#include "ike/v2/window.h"
+#include "ike/wire/payloads.h"
+
+namespace ipsec::v2 {
+
+struct Nonces {
+  Bytes initiator;
+  Bytes responder;
+  // Collisions of rekeys compare the lower of each pair (RFC 7296 2.8.1).
+  [[nodiscard]] const Bytes& lowest() const {
+    return initiator < responder ? initiator : responder;
+  }
+  [[nodiscard]] crypto::NoncePair view() const { return {initiator, responder}; }
+};
+
+// --- Exchanges in flight on an established SA ---
+
+// What a crossing exchange of the peer makes out of the same child. Its nonces are known as soon as
+// its request is there; it may still be on its way to the kernel.
+struct RivalChild {
+  ChildId id;
+  Bytes lowest_nonce;
+};
+
+// A child we ask for. Gather (SPI, perhaps a key), send, perhaps derive, install.
+struct ChildRequest {
+  std::size_t rule = 0;
+  core::SelectorPair offered;
+  std::optional<ChildId> replaces;
+  std::optional<RivalChild> rival;
+  core::ChildOffers offers;
+  const GroupRow* group = nullptr;  // of the KE payload; null: none
+  int restarts = 0;                 // INVALID_KE_PAYLOAD answers followed
+  std::optional<core::Ticket> spi_wanted;
+  ChildSpi spi;
+  std::optional<JobId> key_wanted;
+  core::KeyPointer key;
+  Nonces nonces;
+  // Once the answer is there:
+  std::optional<core::ChildChoice> choice;
+  core::SelectorPair selectors;
+  std::optional<JobId> secret_wanted;
+  std::optional<core::Ticket> install_wanted;
+  std::optional<Child> made;
+};
+
+struct IkeRekeyRequest {
+  IkeSpi new_spi;
+  const GroupRow* group = nullptr;
+  int restarts = 0;
+  std::optional<JobId> key_wanted;
+  core::KeyPointer key;
+  Nonces nonces;
+  std::optional<core::IkeChoice> choice;
+  std::optional<JobId> secret_wanted;
+};
+
+struct ChildDeleteRequest {
+  std::vector<ChildId> children;
+};
+struct IkeDeleteRequest {};
+struct ProbeRequest {};
+
+using OurExchange = std::variant<std::monostate, ChildRequest, IkeRekeyRequest, ChildDeleteRequest,
+                                 IkeDeleteRequest, ProbeRequest>;
+
+// A child the peer asks for, while the worker pool or the kernel has the word.
+struct ChildAnswer {
+  ChildId id;  // that the child will have
+  std::size_t rule = 0;
+  core::SelectorPair selectors;
+  std::optional<ChildId> replaces;
+  // Ours crossed it, won and is in place already: what comes of this is for the peer to delete.
+  std::optional<ChildId> lost_to;
+  core::ChildOffers offers;
+  core::Pfs pfs = core::Pfs::negotiated;
+  wire::SaPayload offered;
+  Bytes peer_public;
+  Nonces nonces;
+  std::optional<core::Ticket> spi_wanted;
+  ChildSpi spi;
+  std::optional<core::ChildChoice> choice;
+  std::optional<JobId> agree_wanted;
+  core::JobOutput agreed;
+  std::optional<core::Ticket> install_wanted;
+  std::optional<Child> made;
+};
+
+struct IkeRekeyAnswer {
+  SaId id;  // that the SA will have
+  Nonces nonces;
+  core::IkeChoice choice;
+  IkeSpi new_spi;
+  std::optional<JobId> agree_wanted;
+};
+
+struct PeerExchange {
+  wire::ExchangeType exchange{};
+  wire::Payloads preface;  // IDr and AUTH, in the answer to IKE_AUTH
+  std::variant<ChildAnswer, IkeRekeyAnswer> what;
+};
+
+// --- States ---
+
+// What IKE_SA_INIT leaves for IKE_AUTH. The messages as they were on the wire: AUTH covers them
+// (RFC 7296 2.15).
+struct InitOutcome {
+  crypto::IkeAlgorithms algorithms;
+  Nonces nonces;
+  Bytes request;
+  Bytes response;
+};
+
+// Waiting for our Diffie-Hellman half.
+struct KeyPending {
+  JobId job;
+  const GroupRow* group = nullptr;
+  Bytes nonce;
+  Bytes cookie;
+  int restarts = 0;
+};
+
+struct InitSent {
+  const GroupRow* group = nullptr;
+  Bytes nonce;
+  Bytes cookie;
+  int restarts = 0;
+  core::KeyPointer key;
+  Bytes request;
+  core::Retransmission timer;
+  // What an unauthenticated error said: only a hint, but the best there is if nothing else comes.
+  std::optional<core::Failure> hint;
+};
+
+// Waiting for the shared secret and for the SPI that the first child offers.
+struct AuthPreparing {
+  InitOutcome init;
+  std::optional<JobId> secret_wanted;
+  crypto::IkeKeys keys;
+  std::optional<ChildRequest> child;
+};
+
+struct AuthSent {
+  InitOutcome init;
+  crypto::IkeKeys keys;
+  Window window;
+  std::optional<ChildRequest> child;
+};
+
+// Waiting for the shared secret as responder.
+struct AgreePending {
+  JobId job;
+  InitOutcome init;  // no response yet
+  core::IkeChoice choice;
+  Time expires_at{};
+};
+
+struct InitAnswered {
+  InitOutcome init;
+  crypto::IkeKeys keys;
+  Window window;
+  Time expires_at{};
+  // AUTHENTICATION_FAILED was said; kept only to say it again.
+  bool refused = false;
+};
+
+// A crossing rekey of the IKE SA: what the peer's exchange makes, until ours is answered.
+struct Rival {
+  SaId sa;
+  Bytes lowest_nonce;
+  bool born = false;  // our Diffie-Hellman for it is done
+};
+
+struct Established {
+  crypto::IkeAlgorithms algorithms;
+  Secret sk_d;
+  Window window;
+  OurExchange ours = {};
+  std::optional<PeerExchange> peers = {};
+  Bytes lowest_nonce = {};
+  std::optional<Rival> rival = {};
+  bool delete_wanted = false;
+  bool probe_wanted = false;
+  bool rekey_wanted = false;
+  Time rekey_at = kNever;
+  // An SA that is not current is for the peer to delete; past this we do it ourselves.
+  Time patience = kNever;
+  Time keepalive_at = kNever;
+  // The lifetime's end, if no rekey came to anything until then (M65).
+  Time expires_at = kNever;
+};
+
+struct Closed {
+  std::string reason;
+};
+
+using State = std::variant<KeyPending, InitSent, AuthPreparing, AuthSent, AgreePending,
+                           InitAnswered, Established, Closed>;
+
+struct Association {
+  core::TunnelPointer tunnel;
+  Identity peer;
+  std::vector<Child> children;
+  SaId current;  // the SA that new exchanges run on
+  bool closing = false;
+  bool ended = false;
+  // Another association took over, and it is for the peer to delete this one; past this we do.
+  Time patience = kNever;
+  std::weak_ptr<Association> heir;  // the one that took over, if one did
+  // It ends by our Delete once its heir has every child, or when patience does.
+  bool closes_with_heir = false;
+  // Another association of the tunnel carries traffic still. What we answer here gets its outbound
+  // half only when the peer is ready, or the other one gone.
+  bool accompanied = false;
+  wire::Role begun_as = wire::Role::initiator;
+  Time begun_at{};
+  Time established_at = kNever;
+  // Of IKE_SA_INIT: decides between two associations that both ends began at once.
+  Bytes lowest_nonce;
+  bool initial_contact = false;  // the peer said that it knows of no other SA
+  // Whether the tunnel had another association when this one was begun, and has one now; the engine
+  // keeps them. They decide about INITIAL_CONTACT and crossings.
+  bool begun_alone = true;
+  bool alone = true;
+  // By rule: not before this is a missing child asked for (again).
+  std::vector<Time> rule_retry_at;
+  std::vector<int> rule_tries;
+  // By rule: the peer takes one pair of ranges a child (SINGLE_PAIR_REQUIRED, RFC 7296 2.9).
+  std::vector<bool> rule_single_pair;
+
+  [[nodiscard]] Child* find(ChildId id);
+  // By the SPI we receive on, and by the one we send with.
+  [[nodiscard]] Child* find_inbound(ChildSpi spi);
+  [[nodiscard]] Child* find_outbound(ChildSpi spi);
+  [[nodiscard]] bool established() const { return established_at != kNever; }
+};
+
+struct Sa {
+  SaId id;
+  wire::Role role = wire::Role::initiator;
+  IkeSpi our_spi;
+  IkeSpi peer_spi;
+  Endpoint local;
+  Endpoint remote;
+  core::NatState nat;
+  std::size_t fragment_bytes = 0;  // 0: the peer does not take fragments
+  std::shared_ptr<Association> association;
+  State state;
+
+  [[nodiscard]] crypto::SpiPair spis() const {
+    return role == wire::Role::initiator ? crypto::SpiPair{our_spi, peer_spi}
+                                         : crypto::SpiPair{peer_spi, our_spi};
+  }
+  [[nodiscard]] const core::TunnelConfig& tunnel() const { return *association->tunnel; }
+  [[nodiscard]] bool is_current() const { return association->current == id; }
+  [[nodiscard]] Established* established() { return std::get_if<Established>(&state); }
+  [[nodiscard]] const Established* established() const { return std::get_if<Established>(&state); }
+  [[nodiscard]] bool closed() const { return std::holds_alternative<Closed>(state); }
+  // Before IKE_AUTH was answered, either way.
+  [[nodiscard]] bool opening() const { return !closed() && established() == nullptr; }
+};
+
+}  // namespace ipsec::v2

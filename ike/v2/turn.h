@@ -1,0 +1,71 @@
+// One input's worth of context: what the exchanges may read, and where their results collect.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "ike/base/random.h"
+#include "ike/base/time.h"
+#include "ike/core/directory.h"
+#include "ike/core/io.h"
+#include "ike/v2/sa.h"
+
+namespace ipsec::v2 {
+
+// Hands out the engine's numbers.
+struct Numbers {
+  std::uint64_t last = 0;
+  template <typename Id>
+  [[nodiscard]] Id next() {
+    return Id{++last};
+  }
+};
+
+// Messages that came to nothing, by reason. Keys are literals.
+using Drops = std::map<std::string_view, std::uint64_t>;
+
+// What happened that concerns more than this one SA; the engine reads it after the turn.
+struct OpeningFailed {
+  SaId sa;
+  core::Failure failure;
+};
+struct AssociationUp {
+  SaId sa;
+};
+struct AssociationDown {
+  std::shared_ptr<Association> association;
+};
+struct RuleFailed {
+  SaId sa;
+  std::size_t rule = 0;
+  core::Failure failure;
+};
+struct RuleUp {
+  SaId sa;
+};
+using Signal = std::variant<OpeningFailed, AssociationUp, AssociationDown, RuleFailed, RuleUp>;
+
+struct Turn {
+  Time now;
+  const crypto::Provider& crypto;
+  RandomSource& random;
+  const core::Directory& directory;
+  Numbers& numbers;
+  Drops& drops;
+  core::Actions& actions;
+  std::vector<Signal> signals;
+  std::vector<std::unique_ptr<Sa>> born;
+
+  void act(core::Action action) { actions.push_back(std::move(action)); }
+  void tell(core::Event event) { actions.emplace_back(std::move(event)); }
+  void drop(std::string_view reason) { ++drops[reason]; }
+  [[nodiscard]] Bytes nonce();
+  [[nodiscard]] IkeSpi spi();
+  // `whole` less a random part of up to `fraction` of it: so that many SAs do not act at once.
+  [[nodiscard]] Duration jittered(Duration whole, double fraction);
+};
+
+}  // namespace ipsec::v2

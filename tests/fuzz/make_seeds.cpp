@@ -1,0 +1,301 @@
+// Writes the seed corpora: make_seeds tests/fuzz/corpus. The same program writes the same bytes
+// every time, so a change of the codec shows as a change of these files. A new target adds its row
+// to kCorpora; finds that became seeds are kept beside them under other names.
+#include <cctype>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ike/core/io.h"
+#include "tests/fuzz/duel_script.h"
+#include "tests/support/fake_crypto.h"
+#include "tests/support/random_message.h"
+#include "tests/support/sa_sides.h"
+
+namespace ipsec::wire {
+namespace {
+
+namespace fs = std::filesystem;
+using test::Random;
+
+struct Seed {
+  std::string name;
+  Bytes bytes;
+};
+using Seeds = std::vector<Seed>;
+
+constexpr std::uint64_t kMixtures = 8;
+
+// The first random value of its kind that is small: a seed should be quick to change.
+Payload small_payload(std::size_t kind) {
+  for (std::uint64_t seed = 0;; ++seed) {
+    Random random(seed);
+    Payload payload = random_payload(random, kind);
+    const std::size_t size = write_chain({&payload, 1})->size();
+    if (size > 8 && size < 200) return payload;
+  }
+}
+
+Payloads small_mixture(std::uint64_t seed) {
+  Random random(seed);
+  Payloads payloads;
+  const std::size_t count = 2 + random.below(4);
+  for (std::size_t i = 0; i < count; ++i) {
+    payloads.push_back(small_payload(random.below(kPayloadKinds)));
+  }
+  return payloads;
+}
+
+std::string kind_name(std::size_t kind) {
+  const PayloadType type = type_of(small_payload(kind));
+  std::string name = kind + 1 == kPayloadKinds ? "unknown" : name_of(type);
+  for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return name;
+}
+
+Header header(ExchangeType exchange) {
+  Header header;
+  header.initiator_spi = IkeSpi{0x0102030405060708};
+  header.responder_spi = IkeSpi{0x1112131415161718};
+  header.exchange = exchange;
+  header.flags.initiator = true;
+  return header;
+}
+
+Bytes sealed(std::optional<FragmentNumber> fragment) {
+  const PayloadType first =
+      fragment && fragment->number > 1 ? PayloadType::none : PayloadType::id_initiator;
+  const Bytes body(40, 0xa5);
+  return concat(
+      {write_sealed_head(header(ExchangeType::ike_auth), first, fragment, body.size()).value(),
+       body});
+}
+
+Seeds message_seeds() {
+  Seeds seeds{{"empty", write_message(header(ExchangeType::informational), {}).value()},
+              {"sk", sealed(std::nullopt)},
+              {"skf_first", sealed(FragmentNumber{.number = 1, .total = 3})},
+              {"skf_later", sealed(FragmentNumber{.number = 2, .total = 3})}};
+  for (std::size_t kind = 0; kind < kPayloadKinds; ++kind) {
+    const Payload payload = small_payload(kind);
+    seeds.push_back(
+        {kind_name(kind), write_message(header(ExchangeType::ike_sa_init), {&payload, 1}).value()});
+  }
+  for (std::uint64_t seed = 0; seed < kMixtures; ++seed) {
+    seeds.push_back(
+        {"mixture_" + std::to_string(seed),
+         write_message(header(ExchangeType::ike_sa_init), small_mixture(seed)).value()});
+  }
+  return seeds;
+}
+
+Bytes chain_input(const Payloads& payloads) {
+  const Bytes first{static_cast<std::uint8_t>(first_type(payloads))};
+  return concat({first, write_chain(payloads).value()});
+}
+
+Seeds chain_seeds() {
+  Seeds seeds;
+  for (std::size_t kind = 0; kind < kPayloadKinds; ++kind) {
+    seeds.push_back({kind_name(kind), chain_input({small_payload(kind)})});
+  }
+  for (std::uint64_t seed = 0; seed < kMixtures; ++seed) {
+    seeds.push_back({"mixture_" + std::to_string(seed), chain_input(small_mixture(100 + seed))});
+  }
+  return seeds;
+}
+
+// Four bytes a piece: see fragments.cpp.
+Seeds fragment_seeds() {
+  return {{"in_order", {1, 3, 0, 8, 2, 3, 0, 8, 3, 3, 0, 7}},
+          {"backwards", {3, 3, 0, 8, 2, 3, 0, 8, 1, 3, 0, 7}},
+          {"duplicate", {1, 2, 0, 8, 1, 2, 0, 8, 2, 2, 0, 7}},
+          {"larger_total", {1, 2, 0, 8, 1, 3, 0, 8, 2, 2, 0, 8, 2, 3, 0, 8, 3, 3, 0, 7}},
+          {"invalid", {0, 2, 0, 8, 3, 2, 0, 8, 1, 0, 0, 7}},
+          {"too_many", {1, 128, 0, 8, 1, 129, 0, 8, 200, 255, 0, 7}},
+          {"too_large", {1, 2, 255, 0, 2, 2, 255, 255, 2, 2, 1, 255}},
+          {"two_messages", {1, 1, 0, 7, 1, 1, 0, 9}}};
+}
+
+// Messages that open under the fixed keys of sk_open.cpp, in the initiator's direction and back.
+Seeds sealed_seeds() {
+  const crypto::FakeProvider crypto(0);
+  Seeds seeds;
+  for (const auto& [name, algorithms] :
+       {std::pair{"gcm", core::algorithms_named("aes256gcm16")},
+        std::pair{"cbc", core::algorithms_named("aes128", "sha256")}}) {
+    core::SaSides sides(crypto, algorithms);
+    const Payloads inner = small_mixture(200);
+    const Header there = header(ExchangeType::ike_auth);
+    seeds.push_back(
+        {std::string(name) + "_whole", sides.initiator().seal(there, inner, 0)->front()});
+    seeds.push_back({std::string(name) + "_empty", sides.initiator().seal(there, {}, 0)->front()});
+    const auto pieces = sides.initiator().seal(there, inner, 120);
+    seeds.push_back({std::string(name) + "_first", pieces->front()});
+    seeds.push_back({std::string(name) + "_last", pieces->back()});
+    Header back = there;
+    back.flags = {.initiator = false, .response = true, .higher_version = false};
+    seeds.push_back({std::string(name) + "_back", sides.responder().seal(back, inner, 0)->front()});
+  }
+  return seeds;
+}
+
+using fuzz::Op;
+
+Bytes script(std::initializer_list<std::pair<Op, Bytes>> steps) {
+  Bytes bytes;
+  for (const auto& [op, operands] : steps) {
+    bytes.push_back(static_cast<std::uint8_t>(op));
+    bytes.insert(bytes.end(), operands.begin(), operands.end());
+  }
+  return bytes;
+}
+
+// See duel_script.h; both engines have their tunnel, the left one initiates.
+Seeds engine_seeds() {
+  const auto order = [](core::Order what) { return static_cast<std::uint8_t>(what); };
+  const std::pair<Op, Bytes> calm{Op::calm, {}};
+  const std::pair<Op, Bytes> slow{Op::answers_come, {0, 1}};
+  const std::pair<Op, Bytes> rekey{Op::command, {0, order(core::Order::rekey_children)}};
+  const std::pair<Op, Bytes> rekey_right{Op::command, {1, order(core::Order::rekey_children)}};
+  const std::pair<Op, Bytes> rekey_ike{Op::command, {0, order(core::Order::rekey_ike)}};
+  const std::pair<Op, Bytes> rekey_ike_right{Op::command, {1, order(core::Order::rekey_ike)}};
+  const std::pair<Op, Bytes> soon{Op::advance, {0}};
+  const std::pair<Op, Bytes> later{Op::advance, {4}};
+  const std::pair<Op, Bytes> first{Op::deliver, {0}};
+  return {
+      {"handshake", script({first, first, first, first, later, calm})},
+      {"handshake_step_by_step", script({slow,
+                                         {Op::answer, {0, 0}},
+                                         first,
+                                         first,
+                                         {Op::answer, {0, 0}},
+                                         {Op::answer, {0, 0}},
+                                         first,
+                                         first,
+                                         {Op::answer, {0, 0}},
+                                         calm})},
+      {"lossy", script({{Op::drop, {0}},
+                        {Op::advance, {3}},
+                        {Op::duplicate, {0}},
+                        first,
+                        first,
+                        {Op::drop, {0}},
+                        {Op::advance, {3}},
+                        calm})},
+      {"both_at_once", script({{Op::set_tunnel, {1, 0}}, first, first, first, first, calm, later})},
+      {"child_rekey", script({calm, rekey, soon, calm, {Op::inbound_seen, {1, 0}}, later, calm})},
+      {"child_rekeys_cross", script({calm, rekey, rekey_right, soon, first, first, calm, later})},
+      {"ike_rekey", script({calm, rekey_ike, soon, calm, later, calm})},
+      {"ike_rekeys_cross",
+       script({calm, rekey_ike, rekey_ike_right, soon, first, first, calm, later, calm})},
+      {"down_and_up", script({calm,
+                              {Op::command, {0, order(core::Order::down)}},
+                              soon,
+                              calm,
+                              {Op::command, {0, order(core::Order::up)}},
+                              calm})},
+      {"reauthenticate",
+       script({calm, {Op::command, {0, order(core::Order::reauthenticate)}}, calm, later, calm})},
+      {"changed", script({first, {Op::set_tunnel, {0, 12}}, soon, first, calm, later, calm})},
+      {"removed", script({calm, {Op::remove_tunnel, {1}}, soon, calm, later})},
+      {"cookies", script({{Op::inject_opening, {1, 99}}, calm, {Op::advance, {5}}, calm})},
+      {"kernel_refuses", script({slow,
+                                 {Op::answer, {0, 0}},
+                                 first,
+                                 {Op::answers_come, {1, 1}},
+                                 {Op::answer, {1, 0}},
+                                 first,
+                                 {Op::answer, {0, 0}},
+                                 {Op::answer_error, {0, 0}},
+                                 calm,
+                                 later,
+                                 calm})},
+      {"expires",
+       script({calm, {Op::expire, {0, 0, 1}}, soon, calm, {Op::expire, {1, 0, 0}}, soon, calm})},
+      {"mutated", script({{Op::mutate, {0, 0, 40, 1}},
+                          first,
+                          {Op::truncate, {0, 0, 60}},
+                          first,
+                          {Op::mutate, {0, 0, 60, 1}},
+                          calm,
+                          {Op::advance, {3}},
+                          calm})},
+      {"nat", script({{Op::set_tunnel, {0, 4}},
+                      first,
+                      {Op::rewrite_port, {0, 9}},
+                      calm,
+                      later,
+                      {Op::rewrite_port, {0, 20}},
+                      calm})},
+      {"injected", script({calm,
+                           {Op::inject_clear, {0, 0, 1, 0x12, 0, 41, 8, 0, 0, 0, 8, 0, 0, 0, 4}},
+                           soon,
+                           {Op::inject_raw, {1, 4, 0, 0, 0, 1}},
+                           {Op::answer_stranger, {0, 1}},
+                           later})},
+      {"dead_peer", script({calm,
+                            {Op::advance, {4}},
+                            {Op::drop, {0}},
+                            {Op::advance, {4}},
+                            {Op::drop, {0}},
+                            {Op::advance, {4}},
+                            {Op::advance, {6}}})}};
+}
+
+// See v2_inside.cpp: who initiates, then the messages.
+Seeds inside_seeds() {
+  return {{"probe", {0, 0, 1, 0, 9}},
+          {"probe_by_initiator", {1, 0, 1, 0, 9}},
+          {"rekey_child", {1, 0, 0, 0, 5, 6, 1, 0, 7, 2, 8, 4, 0, 5, 0, 3, 1, 0, 1, 0, 1, 7, 1}},
+          {"new_child", {0, 0, 0, 0, 13, 0, 9, 2, 8, 4, 0, 5, 0, 3, 1}},
+          {"rekey_ike", {1, 0, 0, 0, 3, 1, 9, 2, 8, 3, 0}},
+          {"delete_child", {0, 0, 1, 0, 1, 7, 1}},
+          {"delete_ike", {1, 0, 1, 0, 1, 8, 0}},
+          {"answers_a_rekey", {0, 4, 2, 3, 0, 2, 0, 0, 5, 0, 9, 2, 8, 4, 0, 5, 0, 3, 0}},
+          {"answers_an_ike_rekey", {1, 4, 1, 3, 0, 2, 0, 0, 3, 1, 9, 2, 8, 3, 0}},
+          {"refuses_a_rekey", {0, 4, 2, 2, 0, 0, 1, 9, 14, 0}},
+          {"wrong_exchange", {1, 0, 2, 0, 1, 8, 0, 0, 3, 0, 1, 8, 0}},
+          {"raw", {0, 0, 1, 0, 0, 41, 0, 8, 0, 0, 0, 8, 0, 0, 64, 0}}};
+}
+
+struct Corpus {
+  const char* target;
+  Seeds (*make)();
+};
+constexpr Corpus kCorpora[] = {{"v2_message", message_seeds}, {"v2_chain", chain_seeds},
+                               {"fragments", fragment_seeds}, {"sk_open", sealed_seeds},
+                               {"engine", engine_seeds},      {"v2_inside", inside_seeds}};
+
+bool write_seed(const fs::path& directory, const Seed& seed) {
+  std::ofstream stream(directory / seed.name, std::ios::binary | std::ios::trunc);
+  stream << as_text(seed.bytes);
+  return static_cast<bool>(stream.flush());
+}
+
+bool write_corpora(const fs::path& root) {
+  for (const Corpus& corpus : kCorpora) {
+    const fs::path directory = root / corpus.target;
+    fs::create_directories(directory);
+    for (const Seed& seed : corpus.make()) {
+      if (!write_seed(directory, seed)) return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace
+}  // namespace ipsec::wire
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::fprintf(stderr, "usage: make_seeds DIRECTORY\n");
+    return 2;
+  }
+  if (ipsec::wire::write_corpora(argv[1])) return 0;
+  std::fprintf(stderr, "make_seeds: cannot write below %s\n", argv[1]);
+  return 1;
+}

@@ -1,0 +1,100 @@
+#!/usr/bin/env bash
+# Goal: every algorithm of the registry that charon speaks too comes to the same keys on both sides,
+# whoever begins: ciphers, integrity, PRFs and groups of IKE, and those of ESP and AH.
+# Method: a table of tunnels in which each algorithm stands at least once; half of the rows begun by
+# us, half by charon, then the same the other way round. A tunnel comes up only if all of the IKE
+# algorithms work in both directions; the ESP and AH keys are compared.
+# time limit: 240
+# shellcheck source-path=SCRIPTDIR source=charon.sh
+. "$(dirname "$0")/charon.sh"
+
+# IKE proposal | ESP or AH proposal. Ours; charon's names are made from these.
+readonly table=(
+  "aes128-sha1-prfsha1-modp1024|esp aes128-sha1"
+  "aes192-sha256-prfsha256-modp1536|esp aes192-sha256"
+  "aes256-sha384-prfsha384-modp2048|esp aes256-sha384"
+  "aes128-sha512-prfsha512-modp3072|esp aes256-sha512"
+  "aes256-md5-prfmd5-modp768|esp aes128-md5"
+  "3des-sha1-prfsha1-modp2048s256|esp 3des-sha1"
+  "3des-md5-prfsha256-ecp256|esp des-md5"
+  "des-sha256-prfmd5-modp4096|esp 3des-sha256"
+  "aes128ctr-sha256-prfsha256-ecp384|esp aes128ctr-sha256"
+  "aes192ctr-sha384-prfsha512-ecp521|esp aes192ctr-sha512"
+  "aes256ctr-sha512-prfsha1-x25519|esp aes256ctr-sha1"
+  "aes128gcm16-prfsha256-x25519|esp aes128gcm16"
+  "aes192gcm16-prfsha384-ecp256|esp aes192gcm16"
+  "aes256gcm16-prfsha512-ecp384|esp aes256gcm16"
+  "chacha20poly1305-prfsha256-ecp521|esp chacha20poly1305"
+  "aes128-sha256-prfsha256-modp6144|esp null-sha256"
+  "aes256gcm16-prfsha1-modp8192|ah sha256"
+  "aes192-sha1-prfsha512-x25519|ah sha1"
+  "aes256-sha512-prfsha384-x25519|ah sha512"
+  "chacha20poly1305-prfmd5-x25519|ah sha384"
+  "aes128-sha384-prfsha1-ecp256|ah md5"
+  "aes128gcm16-prfsha512-modp2048|esp aes128gcm16-esn"
+)
+
+main() {
+  start_both "threads = 16"
+  round 0
+  both_down
+  round 1
+  expect_no_failures_but_down
+  stop_both
+}
+
+# round PARITY: the rows of that parity are begun by charon. Rounds differ in the numbers of their
+# tunnels, so charon's connections of the first stay out of the second.
+round() {
+  local parity=$1 i n children=${#table[@]}
+  for ((i = 0; i < children; i++)); do print_connection "$i" "$parity"; done | load_connections
+  for ((i = 0; i < children; i++)); do
+    if begun_by_charon "$i" "$parity"; then our_end "$i" start=respond; fi
+  done
+  for ((i = 0; i < children; i++)); do
+    if begun_by_charon "$i" "$parity"; then
+      swan --initiate --child "n$((i + 1))"
+    else
+      our_end "$i" start=automatic
+      tell "up t$((i + 1))"  # what was taken down stays down until then
+    fi
+  done
+  for ((i = 0; i < children; i++)); do
+    n=$((i + 1))
+    wait_until 30 "${table[i]} is up" says_times "$((parity + 1))" "child-up t$n "
+  done
+  expect_same_keys $((2 * children))
+}
+
+begun_by_charon() { [ $(($1 % 2)) = "$2" ]; }
+
+our_end() {
+  local row=${table[$1]}
+  local ike=${row%|*} child=${row#*|}
+  our_tunnel "$(($1 + 1))" "ike=$ike" "${child% *}=${child#* }" "$2"
+}
+
+print_connection() {
+  # charon's name of one group is another.
+  local row=${table[$1]//x25519/curve25519}
+  local ike=${row%|*} child=${row#*|}
+  connection "$(($1 + 1))" "proposals=$ike" "child.${child% *}_proposals=${child#* }"
+}
+
+both_down() {
+  say "all down, then the other way round"
+  local i
+  for ((i = 1; i <= ${#table[@]}; i++)); do tell "down t$i"; done
+  wait_until 30 "charon has none left" has_no_charon_sas
+}
+
+has_no_charon_sas() { [ -z "$(charon_sas)" ]; }
+
+expect_no_failures_but_down() {
+  local words
+  for words in try-failed exchange-failed wrong:; do
+    if says "$words"; then fail "there was '$words' on our side"; fi
+  done
+}
+
+main

@@ -1,0 +1,74 @@
+// Goal: requests go out when the rulings on M83 and M91 say, and end. Method: a clock moved by
+// hand.
+#include "ike/core/retransmit.h"
+
+#include <catch2/catch.hpp>
+
+namespace ipsec::core {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using Verdict = Retransmission::Verdict;
+
+constexpr Time kStart{seconds{1000}};
+
+// Offsets from the start at which something happened, the last being the giving up.
+std::vector<Duration> run(Retransmission& request) {
+  std::vector<Duration> at;
+  for (Verdict verdict = Verdict::wait; verdict != Verdict::give_up;) {
+    const Time now = request.deadline();
+    REQUIRE(request.poll(now - Duration{1}) == Verdict::wait);
+    verdict = request.poll(now);
+    REQUIRE(verdict != Verdict::wait);
+    at.push_back(now - kStart);
+  }
+  return at;
+}
+
+TEST_CASE("an opening request is sent three times within 12 s") {
+  const auto schedule = RetransmitSchedule::opening();
+  REQUIRE(schedule.waits().size() == 3);
+  REQUIRE(schedule.total() == seconds{12});
+  Retransmission request(schedule, kStart);
+  REQUIRE(run(request) == std::vector<Duration>{seconds{2}, seconds{6}, seconds{12}});
+  REQUIRE(request.sends() == 3);
+}
+
+TEST_CASE("a dead peer is found 13 s after the first request without an answer") {
+  Retransmission request(RetransmitSchedule::established(seconds{13}), kStart);
+  REQUIRE(run(request) == std::vector<Duration>{seconds{1}, seconds{3}, seconds{7}, seconds{13}});
+}
+
+TEST_CASE("the waits sum to the timeout exactly, whatever it is") {
+  for (const Duration timeout :
+       {Duration{seconds{30}}, Duration{seconds{1}}, Duration{milliseconds{777}}, Duration{25}}) {
+    REQUIRE(RetransmitSchedule::established(timeout).total() == timeout);
+  }
+}
+
+TEST_CASE("after a stall one request goes out, not a burst") {
+  Retransmission request(RetransmitSchedule::established(seconds{13}), kStart);
+  const Time late = kStart + seconds{3600};
+  REQUIRE(request.poll(late) == Verdict::send_again);
+  REQUIRE(request.sends() == 2);
+  REQUIRE(request.poll(late) == Verdict::wait);
+  REQUIRE(request.deadline() == late + seconds{2});
+}
+
+TEST_CASE("giving up is said once") {
+  Retransmission request(RetransmitSchedule::opening(), kStart);
+  run(request);
+  REQUIRE(request.deadline() == kNever);
+  REQUIRE(request.poll(kStart + seconds{86400}) == Verdict::wait);
+}
+
+TEST_CASE("no request has no deadline") {
+  Retransmission none;
+  REQUIRE(none.deadline() == kNever);
+  REQUIRE(none.sends() == 0);
+  REQUIRE(none.poll(kStart) == Verdict::wait);
+}
+
+}  // namespace
+}  // namespace ipsec::core
