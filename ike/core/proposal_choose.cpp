@@ -1,6 +1,7 @@
 // As responder: the best of what both sides can do. As initiator: whether the answer is one of our
 // proposals.
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include <fmt/format.h>
@@ -31,8 +32,7 @@ struct Best {
 
 // The responder chooses (RFC 7296 2.7, 3.3), and our order is what it goes by:
 //   1. Our offers in turn, until one fits any of the peer's proposals. Neighbours that list the
-//   same
-//      groups in the same order differ in their ciphers only, so they count as one here.
+//      same groups in the same order differ in their ciphers only, so they count as one here.
 //   2. There the group decides first: no weak one is taken for the sake of a cipher that ranks
 //      higher. Who wants that pins the group in an offer of its own.
 //   3. Then the offer, and in it cipher, integrity, PRF or ESN. Of equals the peer's first.
@@ -45,13 +45,13 @@ std::optional<Best<Algorithms>> best_match(const std::vector<Offer>& ours,
     if (best && before->groups != offer.groups) return best;
     before = &offer;
     // Of another offer only a better group is better.
-    const std::optional<negotiation::Rank> earlier =
-        best ? std::optional(best->rank) : std::nullopt;
+    const std::size_t group_to_beat =
+        best ? best->rank.front() : std::numeric_limits<std::size_t>::max();
     for (const wire::Proposal& proposal : theirs.proposals) {
       auto candidates = negotiation::read_proposal(proposal, protocol_of(offer), spi_size);
       if (!candidates) continue;
       const auto fit = negotiation::match(offer, *candidates);
-      if (!fit || (earlier && earlier->front() <= fit->rank.front())) continue;
+      if (!fit || fit->rank.front() >= group_to_beat) continue;
       if (best && best->rank <= fit->rank) continue;
       best = {fit->algorithms, fit->rank, &proposal, *std::move(candidates)};
     }
