@@ -200,6 +200,10 @@ void handle_child_answer(Turn& turn, Sa& sa, const Received& message) {
     refuse_answer(turn, sa, request, *std::move(problem), sa_payload);
     return;
   }
+  const auto& early = request.deleted_early;
+  if (std::ranges::find(early, request.choice->peer_spi) != early.end()) {
+    return forsake_child_request(turn, sa);
+  }
   const auto* ke = find<wire::KePayload>(message.payloads);
   if (request.choice->algorithms.group == nullptr) {
     install(turn, sa, {});

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "ike/base/limits.h"
 #include "ike/v2/child_exchange.h"
 #include "ike/v2/children.h"
 #include "ike/v2/establish.h"
@@ -38,6 +39,13 @@ bool being_deleted_by_us(const Established& up, ChildId id) {
   return request != nullptr && std::ranges::find(request->children, id) != request->children.end();
 }
 
+// The peer may have made the child we asked for and deleted it again before its answer reached us.
+void remember_early_delete(Established& up, ChildSpi spi) {
+  ChildRequest* request = up.unanswered_child();
+  if (request == nullptr || request->deleted_early.size() == limits::kSpisPerDelete) return;
+  request->deleted_early.push_back(spi);
+}
+
 // The children a Delete of the peer names, and the halves of ours that go back for them. Those that
 // we are deleting ourselves at the moment are left out of the answer (RFC 7296 1.4.1).
 std::vector<xfrm::SaKey> delete_named(Turn& turn, Sa& sa, const wire::DeletePayload& payload) {
@@ -52,6 +60,7 @@ std::vector<xfrm::SaKey> delete_named(Turn& turn, Sa& sa, const wire::DeletePayl
       continue;
     }
     Child* child = association.find_outbound(spi);
+    if (child == nullptr) remember_early_delete(*sa.established(), spi);
     if (child == nullptr || child->lingering() ||
         wire_protocol(child->protocol) != payload.protocol) {
       continue;

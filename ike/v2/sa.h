@@ -73,6 +73,8 @@ struct ChildRequest : ChildMaking {
   std::optional<JobId> key_wanted;
   core::KeyPointer key;
   std::optional<JobId> secret_wanted;
+  // Deletes of children we do not know, come before the answer: one may be this request's own.
+  std::vector<ChildSpi> deleted_early;
 };
 
 struct IkeRekeyRequest {
@@ -210,6 +212,9 @@ struct Established {
   // The lifetime's end, if no rekey came to anything until then (M65).
   Time expires_at = kNever;
 
+  // The peer may have made a child already that we do not know: our request is out, and its answer
+  // is lost or late.
+  [[nodiscard]] ChildRequest* unanswered_child();
   // Our request of which the peer has made the child that it receives on `spi`, while the worker
   // pool or our kernel has the word: the association does not know that child yet.
   [[nodiscard]] const ChildRequest* coming(ChildSpi spi) const;

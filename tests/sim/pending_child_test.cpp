@@ -85,6 +85,55 @@ TEST_CASE("the peer deletes a rekeyed child before we have installed it", "[sim]
   }
 }
 
+//   A: create -->   <-- answer, late   <-- rekey of the new one :B   A: not yet -->   answer
+//   arrives
+TEST_CASE("the peer rekeys a child whose answer has not reached us", "[sim]") {
+  for (const std::size_t a : {Pair::kLeft, Pair::kRight}) {
+    const std::size_t b = Crossing::other(a);
+    Crossing pair;
+    (a == Pair::kLeft ? pair.right_config : pair.left_config).start = ipsec::core::Start::respond;
+    REQUIRE(pair.ready());
+    pair.expire(a, true);
+    REQUIRE(pair.pass(a, Kind::request));
+    REQUIRE(pair.pass(b, Kind::answer));
+    REQUIRE(pair.pass(a, Kind::request));
+    const auto children = pair.world.node(b).usable(1);
+    REQUIRE(children.size() == 1);
+    pair.order(b, Order::rekey_children);
+    REQUIRE(pair.pass(b, Kind::request));
+    REQUIRE(pair.pass(a, Kind::answer));
+    // Not told that we know no such child, B keeps it.
+    REQUIRE(pair.world.node(b).usable(1).size() == 1);
+    CHECK(pair.world.node(b).usable(1).front().inbound == children.front().inbound);
+    REQUIRE(pair.pass(b, Kind::answer));
+    CHECK(pair.world.node(a).usable(1).size() == 1);
+    CHECK(pair.in_the_end() == Pair::Problems{});
+  }
+}
+
+//   A: create -->   <-- answer, late   <-- delete of the new one :B   answer arrives
+TEST_CASE("the peer deletes a child whose answer has not reached us", "[sim]") {
+  for (const std::size_t a : {Pair::kLeft, Pair::kRight}) {
+    const std::size_t b = Crossing::other(a);
+    Crossing pair;
+    (a == Pair::kLeft ? pair.right_config : pair.left_config).start = ipsec::core::Start::respond;
+    REQUIRE(pair.ready());
+    pair.expire(a, true);
+    REQUIRE(pair.pass(a, Kind::request));
+    REQUIRE(pair.pass(b, Kind::answer));
+    REQUIRE(pair.pass(a, Kind::request));
+    REQUIRE(pair.world.node(b).usable(1).size() == 1);
+    const ChildSpi gone = pair.world.node(b).usable(1).front().inbound;
+    pair.expire(b, true);
+    REQUIRE(pair.pass(b, Kind::request));
+    REQUIRE(pair.pass(a, Kind::answer));
+    REQUIRE(pair.pass(b, Kind::answer));
+    CHECK(pair.world.node(a).usable(1).empty());
+    CHECK_FALSE(kernel_has(pair.world.node(a), gone));
+    CHECK(pair.in_the_end() == Pair::Problems{});
+  }
+}
+
 //   A: rekey -->  <-- rekey :B    B loses before it has installed; A's NAT mapping changes
 TEST_CASE("the peer moves while a child that only it has made waits for its Delete", "[sim]") {
   Crossing pair;
