@@ -16,6 +16,7 @@
 #                                `child.` in front go into these sections
 #   load_connections             gives charon the connections on standard input
 #   swan ARGUMENTS...            swanctl
+#   our_status FIELD             a number of first_contact's status
 #   expect_same_keys COUNT       charon's kernel has that many SAs; we have the same keys for each
 #   expect_clean_capture NAME    every message deciphered, nothing that tshark finds fault with
 # shellcheck source-path=SCRIPTDIR source=../netns/lib.sh
@@ -140,6 +141,41 @@ says_times() {
   echo "$count times"
   [ "$count" -ge "$1" ]
 }
+
+# charon_says_times COUNT WORDS: in exactly so many lines.
+charon_says_times() {
+  local count
+  count=$(grep -cF -- "$2" "$scratch/charon-says.log") || true
+  echo "$count times"
+  [ "$count" = "$1" ]
+}
+
+# our_status FIELD: of the newest status, asked for now.
+our_status() {
+  local status
+  status=$(ask_status)
+  [[ $status =~ \ $1=([0-9]+) ]]
+  echo "${BASH_REMATCH[1]}"
+}
+
+# our_drops REASON: how many messages were dropped for it, and 0 where none was.
+our_drops() {
+  local status
+  status=$(ask_status)
+  if [[ $status = *"'$1'="* ]]; then status=${status#*"'$1'="}; else status=0; fi
+  echo "${status%% *}"
+}
+
+# The line of it, and those of the tunnels after it.
+ask_status() {
+  local before
+  before=$(grep -c '^status ' "$scratch/ours.log") || true
+  tell status
+  poll 5 has_status $((before + 1)) || fail "no status from first_contact within 5 s"
+  awk -v asked=$((before + 1)) '/^status / { n++ } n == asked && /^status/' "$scratch/ours.log"
+}
+
+has_status() { [ "$(grep -c '^status-end' "$scratch/ours.log")" -ge "$1" ]; }
 
 charon_has_sas() {
   local lines
