@@ -17,6 +17,8 @@
 #   load_connections             gives charon the connections on standard input
 #   swan ARGUMENTS...            swanctl
 #   our_status FIELD             a number of first_contact's status
+#   our_sas, charon_ike_sas, charon_children
+#                                what each side holds now, a line each
 #   expect_same_keys COUNT       charon's kernel has that many SAs; we have the same keys for each
 #   expect_clean_capture NAME    every message deciphered, nothing that tshark finds fault with
 # shellcheck source-path=SCRIPTDIR source=../netns/lib.sh
@@ -120,10 +122,13 @@ connection() {
   printf ' children {\n n%s {\n%s }\n }\n }\n}\n' "$n" "$child"
 }
 
+# As swanctl.conf has them; a scenario may have others.
+charon_secrets=$'ike-any {\n secret = secret\n}'
+
 load_connections() {
   {
     cat
-    printf 'secrets {\n ike-any {\n  secret = %s\n }\n}\n' "${charon_secret:-secret}"
+    printf 'secrets {\n%s\n}\n' "$charon_secrets"
   } >"$scratch/swanctl.conf"
   swan --load-all --file "$scratch/swanctl.conf"
 }
@@ -173,6 +178,22 @@ ask_status() {
   tell status
   poll 5 has_status $((before + 1)) || fail "no status from first_contact within 5 s"
   awk -v asked=$((before + 1)) '/^status / { n++ } n == asked && /^status/' "$scratch/ours.log"
+}
+
+# "tN ike=COUNT children=COUNT", a line a tunnel.
+our_sas() {
+  ask_status >/dev/null
+  awk '/^status / { lines = "" } /^status-tunnel / { lines = lines $2 " " $4 " " $5 "\n" }
+    END { printf "%s", lines }' "$scratch/ours.log" | sort
+}
+
+# Of charon, "cN NUMBER STATE"; the number is the SA's own, and new after a rekey.
+charon_ike_sas() { list_sas | awk -F '[:#, ]+' '/^c[0-9]+:/ { print $1, $2, $3 }' | sort; }
+# "nN NUMBER STATE"
+charon_children() { list_sas | awk -F '[:#, ]+' '/^  n[0-9]+:/ { print $2, $3, $6 }' | sort; }
+
+list_sas() {
+  STRONGSWAN_CONF=$scratch/strongswan.conf swanctl --list-sas --uri "unix://$scratch/charon.vici"
 }
 
 has_status() { [ "$(grep -c '^status-end' "$scratch/ours.log")" -ge "$1" ]; }

@@ -94,9 +94,12 @@ void Executor::status() {
   for (const auto& [why, count] : engine_.drops()) events_ << fmt::format(" '{}'={}", why, count);
   events_ << std::endl;
   for (const auto& tunnel : snapshot.tunnels) {
+    std::ptrdiff_t usable = 0;
+    for (const auto& ike : tunnel.ike) {
+      usable += std::ranges::count_if(ike.children, &core::ChildStatus::usable);
+    }
     events_ << fmt::format("status-tunnel {} connection={} ike={} children={}\n", tunnel.name,
-                           static_cast<int>(tunnel.connection), tunnel.ike.size(),
-                           tunnel.ike.empty() ? 0 : tunnel.ike.front().children.size());
+                           static_cast<int>(tunnel.connection), tunnel.ike.size(), usable);
   }
   events_ << "status-end" << std::endl;
 }
