@@ -171,13 +171,20 @@ our_drops() {
   echo "${status%% *}"
 }
 
-# The line of it, and those of the tunnels after it.
+# Prints the first line of the status asked for. It is used in what is polled for, so it does not
+# poll itself.
 ask_status() {
-  local before
-  before=$(grep -c '^status ' "$scratch/ours.log") || true
+  local asked tries
+  asked=$(($(grep -c '^status-end' "$scratch/ours.log" || true) + 1))
   tell status
-  poll 5 has_status $((before + 1)) || fail "no status from first_contact within 5 s"
-  awk -v asked=$((before + 1)) '/^status / { n++ } n == asked && /^status/' "$scratch/ours.log"
+  for ((tries = 0; tries < 200; tries++)); do
+    if [ "$(grep -c '^status-end' "$scratch/ours.log")" -ge "$asked" ]; then
+      grep '^status ' "$scratch/ours.log" | tail -n 1
+      return
+    fi
+    sleep "$poll_interval_s"
+  done
+  fail "no status from first_contact"
 }
 
 # "tN ike=COUNT children=COUNT", a line a tunnel.
@@ -195,8 +202,6 @@ charon_children() { list_sas | awk -F '[:#, ]+' '/^  n[0-9]+:/ { print $2, $3, $
 list_sas() {
   STRONGSWAN_CONF=$scratch/strongswan.conf swanctl --list-sas --uri "unix://$scratch/charon.vici"
 }
-
-has_status() { [ "$(grep -c '^status-end' "$scratch/ours.log")" -ge "$1" ]; }
 
 charon_has_sas() {
   local lines
