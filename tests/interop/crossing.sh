@@ -47,13 +47,6 @@ settles() {
   expect_same_keys $((2 * tunnels))
 }
 
-# tell_all COMMAND, to each tunnel of ours in one write.
-tell_all() {
-  local n lines=()
-  for ((n = 1; n <= tunnels; n++)); do lines+=("$1 t$n"); done
-  tell "$(printf '%s\n' "${lines[@]}")"
-}
-
 # cross COMMAND SWANCTL_WORDS... PREFIX: charon may refuse; how it ends is what counts. COMMAND has
 # a %s for the tunnel's number, as often as it needs it.
 cross() {
