@@ -1,0 +1,75 @@
+// Netlink messages of the kernel's XFRM family, both ways; pure. Writers append one whole message
+// (header and attributes, aligned) to a buffer, so that a batch is a buffer with many; parsers take
+// one message as it came and trust nothing in it.
+//
+// NOTE: Secrets. A written SA holds its keys in clear: wipe the buffer once it is sent. So does a
+// received one.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <optional>
+
+#include "ike/base/bytes.h"
+#include "ike/base/error.h"
+#include "xfrm/model.h"
+#include "xfrm/records.h"
+
+namespace ipsec::xfrm {
+
+// What a message asks of the netlink layer. `acknowledge` is set on the last of a batch only:
+// refusals are always told.
+struct Header {
+  std::uint32_t sequence = 0;
+  bool acknowledge = false;
+};
+
+// What the running kernel takes; see probe.h.
+struct MessageFeatures {
+  bool sa_direction = false;  // XFRMA_SA_DIR, from 6.10 on
+  bool mapping_age = false;   // XFRMA_MTIMER_THRESH, from 5.17 on
+};
+
+// Every inbound SA carries a soft limit of this many packets. It rekeys nothing: it makes the
+// kernel say once that the SA is in use (FirstUsed). With 1 the second packet says so, when the
+// first has been authenticated and counted; with 0 a forged packet would do.
+inline constexpr std::uint64_t kWatchPackets = 1;
+
+// An SPI of at least this is drawn; below 256 they are reserved (RFC 4303 2.1), and small ones are
+// what people give SAs by hand.
+inline constexpr std::uint32_t kFirstSpi = 0x10000000;
+
+// --- SAs ---
+
+enum class SaVerb : std::uint8_t {
+  add,     // XFRM_MSG_NEWSA
+  update,  // XFRM_MSG_UPDSA: fills a held SPI, or changes encapsulation ports of an SA in use
+};
+// `replay` continues the sequence numbers of another SA.
+void write_sa(Bytes& batch, const Header& header, SaVerb verb, const SaSpec& spec,
+              const MessageFeatures& features, const ReplayState* replay = nullptr);
+void write_allocate_spi(Bytes& batch, const Header& header, Protocol protocol,
+                        const Address& source, const Address& destination);
+void write_get_sa(Bytes& batch, const Header& header, const SaKey& key, const Attachment& where);
+void write_delete_sa(Bytes& batch, const Header& header, const SaKey& key, const Attachment& where);
+void write_dump_sas(Bytes& batch, const Header& header);
+
+[[nodiscard]] std::expected<SaRecord, Malformed> parse_sa(ByteView message);
+[[nodiscard]] std::expected<SaUsage, Malformed> parse_sa_usage(ByteView message);
+
+// --- Policies ---
+
+// Adds the policy, or puts it in the place of one with the same key.
+void write_policy(Bytes& batch, const Header& header, const PolicyRecord& policy);
+void write_delete_policy(Bytes& batch, const Header& header, const PolicyKey& key);
+void write_dump_policies(Bytes& batch, const Header& header);
+[[nodiscard]] std::expected<PolicyRecord, Malformed> parse_policy(ByteView message);
+
+// --- Events ---
+
+// `own_port` is the netlink port of the socket that makes our changes: those are no news.
+// Nothing where the message is of no concern to us.
+[[nodiscard]] std::expected<std::optional<KernelEvent>, Malformed> parse_event(
+    ByteView message, std::uint32_t own_port);
+
+}  // namespace ipsec::xfrm
