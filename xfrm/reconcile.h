@@ -22,9 +22,10 @@ struct ReconcilePlan {
   std::vector<FoundSa> delete_sas;
   std::vector<PolicyRecord> add_policies;  // missing, or not as they should be
   std::vector<PolicyKey> delete_policies;
+  std::vector<PolicyKey> occupied;  // wanted, but another program's policy has the place
 };
 
-// Rows whose reqid is not ours, and policies that bear none of ours, are left alone.
+// Rows whose reqid is not ours are left alone.
 [[nodiscard]] ReconcilePlan plan(const std::vector<SaKey>& wanted_sas,
                                  const std::vector<PolicyRecord>& wanted_policies,
                                  const std::vector<FoundSa>& found_sas,
