@@ -35,6 +35,9 @@ struct MessageFeatures {
 // first has been authenticated and counted; with 0 a forged packet would do.
 inline constexpr std::uint64_t kWatchPackets = 1;
 
+// The kernel tells of a changed NAT mapping at most this often, until it is told the new one.
+inline constexpr std::uint32_t kMappingEvents_s = 10;
+
 // An SPI of at least this is drawn; below 256 they are reserved (RFC 4303 2.1), and small ones are
 // what people give SAs by hand.
 inline constexpr std::uint32_t kFirstSpi = 0x10000000;

@@ -24,10 +24,11 @@ struct SaCounters {
   bool operator==(const SaCounters&) const = default;
 };
 
-// One row of the dump that counters are read in: no attribute, and so no key, is looked at.
+// One row of the dump that counters are read in; algorithms and keys are not looked at.
 struct SaUsage {
   SaKey key;
   Reqid reqid;
+  Attachment attachment;
   SaCounters counters;
   bool operator==(const SaUsage&) const = default;
 };
