@@ -18,6 +18,17 @@ void pin(PolicyRecord& policy, const Address& local, const Address& remote) {
   }
 }
 
+// Takes the place of the one it is the same as, else lies on top.
+template <typename Layer, typename IsSame>
+void lay(std::vector<Layer>& layers, Layer&& layer, IsSame is_same) {
+  const auto earlier = std::ranges::find_if(layers, is_same);
+  if (earlier != layers.end()) {
+    *earlier = std::move(layer);
+  } else {
+    layers.push_back(std::move(layer));
+  }
+}
+
 }  // namespace
 
 // --- Children ---
@@ -29,14 +40,8 @@ PolicyTable::Pending PolicyTable::set(const PolicySpec& spec) const {
     const Place before = at(key);
     Place after = before;
     Child child{.policy = std::move(policy), .outbound = {spec.remote, spec.protocol, spec.spi}};
-    const auto earlier = std::ranges::find_if(after.children, [&](const Child& other) {
-      return other.policy.protection.reqid == spec.reqid;
-    });
-    if (earlier != after.children.end()) {
-      *earlier = std::move(child);
-    } else {
-      after.children.push_back(std::move(child));
-    }
+    lay(after.children, std::move(child),
+        [&](const Child& other) { return other.policy.protection.reqid == spec.reqid; });
     pending.add(key, before, std::move(after));
   }
   return pending;
@@ -82,9 +87,8 @@ PolicyTable::Pending PolicyTable::set(const TrapSpec& spec) const {
     const PolicyKey key = policy.key;
     const Place before = at(key);
     Place after = before;
-    std::erase_if(after.traps,
-                  [&](const PolicyRecord& other) { return other.protection.reqid == spec.reqid; });
-    after.traps.push_back(std::move(policy));
+    lay(after.traps, std::move(policy),
+        [&](const PolicyRecord& other) { return other.protection.reqid == spec.reqid; });
     pending.add(key, before, std::move(after));
   }
   return pending;

@@ -33,7 +33,7 @@ class PolicyTable {
   [[nodiscard]] Pending set(const PolicySpec& spec) const;
   // Only those still pinned to the spec's SPI go; what lies under them comes back.
   [[nodiscard]] Pending remove(const PolicySpec& spec) const;
-  // Of several traps in one place the last that was set is on top.
+  // So it is with traps among themselves.
   [[nodiscard]] Pending set(const TrapSpec& spec) const;
   [[nodiscard]] Pending remove(const TrapSpec& spec) const;
   // The outbound SA's addresses changed: all pinned to it follow, inwards too.
