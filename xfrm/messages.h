@@ -35,6 +35,9 @@ struct MessageFeatures {
 // first has been authenticated and counted; with 0 a forged packet would do.
 inline constexpr std::uint64_t kWatchPackets = 1;
 
+// The kernel tells of a changed NAT mapping at most this often, until it is told the new one.
+inline constexpr std::uint32_t kMappingEvents_s = 10;
+
 // An SPI of at least this is drawn; below 256 they are reserved (RFC 4303 2.1), and small ones are
 // what people give SAs by hand.
 inline constexpr std::uint32_t kFirstSpi = 0x10000000;
@@ -45,17 +48,24 @@ enum class SaVerb : std::uint8_t {
   add,     // XFRM_MSG_NEWSA
   update,  // XFRM_MSG_UPDSA: fills a held SPI, or changes encapsulation ports of an SA in use
 };
-// `replay` continues the sequence numbers of another SA.
+// What is not in the spec. Replay state and counters continue those of another SA.
+struct SaState {
+  const ReplayState* replay = nullptr;
+  const SaCounters* counters = nullptr;
+  std::uint32_t offload_interface = 0;  // of the spec's offload device; 0 leaves the offload out
+};
 void write_sa(Bytes& batch, const Header& header, SaVerb verb, const SaSpec& spec,
-              const MessageFeatures& features, const ReplayState* replay = nullptr);
+              const MessageFeatures& features, const SaState& state = {});
 void write_allocate_spi(Bytes& batch, const Header& header, Protocol protocol,
                         const Address& source, const Address& destination);
 void write_get_sa(Bytes& batch, const Header& header, const SaKey& key, const Attachment& where);
 void write_delete_sa(Bytes& batch, const Header& header, const SaKey& key, const Attachment& where);
 void write_dump_sas(Bytes& batch, const Header& header);
 
-[[nodiscard]] std::expected<SaRecord, Malformed> parse_sa(ByteView message);
-[[nodiscard]] std::expected<SaUsage, Malformed> parse_sa_usage(ByteView message);
+// Nothing for an SA of a kind that is never ours: another protocol than ESP or AH, another mode
+// than tunnel, an algorithm that the registry does not know.
+[[nodiscard]] std::expected<std::optional<SaRecord>, Malformed> parse_sa(ByteView message);
+[[nodiscard]] std::expected<std::optional<SaUsage>, Malformed> parse_sa_usage(ByteView message);
 
 // --- Policies ---
 
@@ -63,7 +73,9 @@ void write_dump_sas(Bytes& batch, const Header& header);
 void write_policy(Bytes& batch, const Header& header, const PolicyRecord& policy);
 void write_delete_policy(Bytes& batch, const Header& header, const PolicyKey& key);
 void write_dump_policies(Bytes& batch, const Header& header);
-[[nodiscard]] std::expected<PolicyRecord, Malformed> parse_policy(ByteView message);
+// Nothing for a policy of a kind that is never ours: of a socket, without a template or with
+// several, of another mode than tunnel.
+[[nodiscard]] std::expected<std::optional<PolicyRecord>, Malformed> parse_policy(ByteView message);
 
 // --- Events ---
 

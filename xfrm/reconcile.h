@@ -8,26 +8,21 @@
 
 namespace ipsec::xfrm {
 
-struct FoundSa {
-  SaKey key;
-  Reqid reqid;
-  Attachment attachment;
-};
-
 struct ReconcilePlan {
   std::vector<SaKey> adopt;
   // SAs are never put back: their sequence numbers are gone, and the peer would drop what bears old
   // ones. They are negotiated anew.
   std::vector<SaKey> lost;
-  std::vector<FoundSa> delete_sas;
+  std::vector<SaUsage> delete_sas;
   std::vector<PolicyRecord> add_policies;  // missing, or not as they should be
   std::vector<PolicyKey> delete_policies;
+  std::vector<PolicyKey> occupied;  // wanted, but another program's policy has the place
 };
 
-// Rows whose reqid is not ours, and policies that bear none of ours, are left alone.
+// Rows whose reqid is not ours are left alone.
 [[nodiscard]] ReconcilePlan plan(const std::vector<SaKey>& wanted_sas,
                                  const std::vector<PolicyRecord>& wanted_policies,
-                                 const std::vector<FoundSa>& found_sas,
+                                 const std::vector<SaUsage>& found_sas,
                                  const std::vector<PolicyRecord>& found_policies);
 
 }  // namespace ipsec::xfrm

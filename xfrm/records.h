@@ -24,10 +24,11 @@ struct SaCounters {
   bool operator==(const SaCounters&) const = default;
 };
 
-// One row of the dump that counters are read in: no attribute, and so no key, is looked at.
+// One row of the dump that counters are read in; algorithms and keys are not looked at.
 struct SaUsage {
   SaKey key;
   Reqid reqid;
+  Attachment attachment;
   SaCounters counters;
   bool operator==(const SaUsage&) const = default;
 };
@@ -40,10 +41,12 @@ struct ReplayState {
   bool operator==(const ReplayState&) const = default;
 };
 
-// An SA as the kernel holds it, keys included.
+// An SA as the kernel holds it, keys included. Before 6.10 the kernel does not say which way an SA
+// goes: one with the soft limit that ours have inwards (kWatchPackets) is taken for inbound.
 struct SaRecord {
-  SaSpec spec;
-  bool larval = false;  // an SPI that is held, and nothing behind it yet
+  SaSpec spec;                          // its offload names no device
+  std::uint32_t offload_interface = 0;  // the index of the device instead
+  bool larval = false;                  // an SPI that is held, and nothing behind it yet
   ReplayState replay;
   SaCounters counters;
 };
@@ -85,7 +88,9 @@ struct PolicyKey {
 struct PolicyRecord {
   PolicyKey key;
   std::uint32_t priority = 0;
-  std::optional<Template> protection;  // none: the policy blocks
+  // What blocks bears its template all the same: its reqid says whose the policy is.
+  bool blocks = false;
+  Template protection;
   bool operator==(const PolicyRecord&) const = default;
 };
 
@@ -97,7 +102,7 @@ struct Acquired {
   Selector packet;
   bool operator==(const Acquired&) const = default;
 };
-// Something came in on an SA for the first time: see kWatchPackets in sa_codec.h.
+// Something came in on an SA for the first time: see kWatchPackets in messages.h.
 struct FirstUsed {
   SaKey key;
   bool operator==(const FirstUsed&) const = default;
