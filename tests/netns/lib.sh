@@ -16,7 +16,10 @@
 set -euEo pipefail
 
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-[ -n "${IPSEC_KERNEL:-}" ] || exec "$repository/scripts/in-kernel" "$0" "$@"
+if [ -z "${IPSEC_KERNEL:-}" ]; then
+  read -ra kernel < <(sed -n 's/^# kernel: /--kernel /p' "$0") || true
+  exec "$repository/scripts/in-kernel" ${kernel[@]+"${kernel[@]}"} "$0" "$@"
+fi
 
 # ipsecd and ipsecctl, once they are built.
 PATH=${IPSECD_BUILD_DIR:-$repository/build/release}:$PATH
@@ -196,10 +199,9 @@ expect_fails() {
 caller_outside_library() {
   local i
   for i in "${!BASH_SOURCE[@]}"; do
-    if [ "${BASH_SOURCE[$i]}" != "${BASH_SOURCE[0]}" ]; then
-      echo "${BASH_SOURCE[$i]##*/}:${BASH_LINENO[$((i - 1))]}"
-      return
-    fi
+    case ${BASH_SOURCE[$i]##*/} in lib.sh | driver.sh) continue ;; esac
+    echo "${BASH_SOURCE[$i]##*/}:${BASH_LINENO[$((i - 1))]}"
+    return
   done
   echo "lib.sh"
 }

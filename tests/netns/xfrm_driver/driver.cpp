@@ -100,6 +100,7 @@ const std::map<std::string_view, Driver::Command>& Driver::commands() {
       {"open", &Driver::open},
       {"features", &Driver::features},
       {"can", &Driver::can},
+      {"algorithms", &Driver::algorithms},
       {"spi", &Driver::spi},
       {"child", &Driver::child},
       {"install", &Driver::install},
@@ -206,6 +207,24 @@ std::string Driver::can(Gateway& /*gateway*/, Words words) {
                                                    words[1] == "6" ? Family::v6 : Family::v4,
                                                    encryption, integrity));
   return missing ? "lacks " + text_of(*missing) : "can";
+}
+
+std::string Driver::algorithms(Gateway& /*gateway*/, Words words) {
+  expect_count(words, 0);
+  std::vector<std::string> all;
+  for (const auto& encryption : all_encryption()) {
+    if (encryption.is_aead()) {
+      all.push_back(fmt::format("esp:{}:-", encryption.name));
+      continue;
+    }
+    for (const auto& integrity : all_integrity()) {
+      all.push_back(fmt::format("esp:{}:{}", encryption.name, integrity.name));
+    }
+  }
+  for (const auto& integrity : all_integrity()) {
+    all.push_back(fmt::format("ah:-:{}", integrity.name));
+  }
+  return fmt::format("{}", fmt::join(all, " "));
 }
 
 // --- SAs and policies ---

@@ -43,6 +43,7 @@ class Driver {
   std::string open(Gateway& gateway, Words words);
   std::string features(Gateway& gateway, Words words);
   std::string can(Gateway& gateway, Words words);
+  std::string algorithms(Gateway& gateway, Words words);
   std::string spi(Gateway& gateway, Words words);
   std::string child(Gateway& gateway, Words words);
   std::string install(Gateway& gateway, Words words);

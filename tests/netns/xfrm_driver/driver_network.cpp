@@ -12,14 +12,17 @@ std::string Driver::interface(Gateway& /*gateway*/, Words words) {
   expect_count(words, 7);
   if (words[0] != "xfrm" && words[0] != "vti") throw WrongLine("no kind: " + words[0]);
   const auto kind = words[0] == "xfrm" ? xfrm::InterfaceKind::xfrm : xfrm::InterfaceKind::vti;
+  const xfrm::InterfaceSpec spec{.name = words[1],
+                                 .id = number32_of(words[2]),
+                                 .local = address_of(words[3]),
+                                 .remote = address_of(words[4]),
+                                 .underlay = words[5] == "-" ? "" : words[5],
+                                 .mtu_bytes = number32_of(words[6])};
   auto interfaces = must(xfrm::Interfaces::open());
-  must(interfaces.create(kind, {.name = words[1],
-                                .id = number32_of(words[2]),
-                                .local = address_of(words[3]),
-                                .remote = address_of(words[4]),
-                                .underlay = words[5] == "-" ? "" : words[5],
-                                .mtu_bytes = number32_of(words[6])}));
-  return {};
+  must(interfaces.create(kind, spec));
+  const auto attachment = xfrm::attachment_of(kind, spec);
+  return attachment.mark ? fmt::format("mark={}", attachment.mark->value)
+                         : fmt::format("if_id={}", attachment.interface_id);
 }
 
 std::string Driver::no_interface(Gateway& /*gateway*/, Words words) {

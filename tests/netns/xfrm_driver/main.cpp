@@ -9,6 +9,7 @@
 //
 //   open | features                          what the kernel can
 //   can esp|ah 4|6 ENCRYPTION|- INTEGRITY|-  what an SA with these algorithms lacks
+//   algorithms                               the registry's PROTOCOL:ENCRYPTION:INTEGRITY
 //   spi esp|ah PEER OWN                      holds an SPI
 //   child NAME KEY=VALUE...                  see child.h; asks nothing of the kernel
 //   install NAME [in] [out] [policies]       one batch; without a part all three
@@ -23,6 +24,7 @@
 //   monitor | event MS | overruns MS         events as they come; how many said "lost"
 //   churn NAME TIMES                         installs and removes it by another's hand
 //   interface xfrm|vti DEVICE ID LOCAL REMOTE UNDERLAY|- MTU | no-interface DEVICE
+//                                            answers what a child's line must say to meet it
 //   udp SOCKET ADDRESS PORT plain|bypass|encapsulated
 //   say SOCKET ADDRESS PORT COUNT BYTES | hear SOCKET COUNT BYTES MS
 //   cross OWN OTHER-NAMESPACE ADDRESS COUNT BYTES MS           datagrams there, as many back
