@@ -18,6 +18,7 @@ readonly driver=${IPSECD_BUILD_DIR:-$repository/build/release}/tests/netns/xfrm_
 declare -Ar left_outer=([4]=203.0.113.1 [6]=2001:db8:f::1)
 declare -Ar right_outer=([4]=203.0.113.2 [6]=2001:db8:f::2)
 readonly left_nets=192.168.1.0/24,2001:db8:1::/64 right_nets=192.168.3.0/24,2001:db8:3::/64
+# shellcheck disable=SC2034  # for who sources this
 readonly inside_nets=(192.168.1.0/24 192.168.3.0/24 2001:db8:1::/64 2001:db8:3::/64)
 
 answer=''
