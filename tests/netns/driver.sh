@@ -17,6 +17,8 @@ readonly driver=${IPSECD_BUILD_DIR:-$repository/build/release}/tests/netns/xfrm_
 # The outer addresses of topology_two_gateways, and selectors for all that is behind the gateways.
 declare -Ar left_outer=([4]=203.0.113.1 [6]=2001:db8:f::1)
 declare -Ar right_outer=([4]=203.0.113.2 [6]=2001:db8:f::2)
+declare -Ar host_left=([4]=192.168.1.10 [6]=2001:db8:1::10)
+declare -Ar host_right=([4]=192.168.3.10 [6]=2001:db8:3::10)
 readonly left_nets=192.168.1.0/24,2001:db8:1::/64 right_nets=192.168.3.0/24,2001:db8:3::/64
 # shellcheck disable=SC2034  # for who sources this
 readonly inside_nets=(192.168.1.0/24 192.168.3.0/24 2001:db8:1::/64 2001:db8:3::/64)
@@ -78,12 +80,10 @@ expect_says() {
 # that is behind them, or for $everything. The left one receives on LEFT_SPI; the keys follow from
 # the SPIs.
 define_child() {
-  local name=$1 left=${left_outer[$2]} right=${right_outer[$2]} left_spi=$3 right_spi=$4
-  shift 4
-  drive gw-left child "$name" local="$left" remote="$right" in="$left_spi" out="$right_spi" \
-    ours="${everything:-$left_nets}" theirs="${everything:-$right_nets}" "$@"
-  drive gw-right child "$name" local="$right" remote="$left" in="$right_spi" out="$left_spi" \
-    ours="${everything:-$right_nets}" theirs="${everything:-$left_nets}" "$@"
+  drive gw-left child "$1" local="${left_outer[$2]}" remote="${right_outer[$2]}" in="$3" out="$4" \
+    ours="${everything:-$left_nets}" theirs="${everything:-$right_nets}" "${@:5}"
+  drive gw-right child "$1" local="${right_outer[$2]}" remote="${left_outer[$2]}" in="$4" out="$3" \
+    ours="${everything:-$right_nets}" theirs="${everything:-$left_nets}" "${@:5}"
 }
 
 install_child() {
@@ -99,9 +99,8 @@ remove_child() {
 # expect_crossing "THERE BACK" FAMILY COUNT BYTES [MS]: so many of COUNT datagrams arrive. Those that
 # should not are waited for no longer than MS.
 expect_crossing() {
-  local expected=$1 count=$3 bytes=$4 ms=${5:-5000} left=192.168.1.10 right=192.168.3.10
-  [ "$2" = 4 ] || { left=2001:db8:1::10 right=2001:db8:3::10; }
-  expect_answer "$expected" host-left cross $left host-right $right "$count" "$bytes" "$ms"
+  expect_answer "$1" host-left cross "${host_left[$2]}" host-right "${host_right[$2]}" \
+    "$3" "$4" "${5:-5000}"
 }
 
 expect_blocked() { expect_crossing "0 0" "$1" 3 100 300; }

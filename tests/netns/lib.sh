@@ -249,10 +249,12 @@ expect_nothing_left() {
 
 # --- captures ----------------------------------------------------------------------------------
 
-# capture_start NS DEVICE [NAME]: returns when packets are really being taken.
+# capture_start NS DEVICE [NAME]: returns when packets are really being taken. Without -s each would
+# have a place of 256 KB in the kernel's ring, and thirty at once would fill it.
 capture_start() {
   local name=${3:-capture}
-  start "$1" "$name" tcpdump -i "$2" -n -U --immediate-mode -Z root -w "$scratch/$name.pcap"
+  start "$1" "$name" tcpdump -i "$2" -n -U --immediate-mode -s 2048 -B 8192 -Z root \
+    -w "$scratch/$name.pcap"
   wait_until 10 "$name is live" log_says "$name" 'listening on'
 }
 

@@ -264,9 +264,9 @@ std::string Driver::install_at(Gateway& gateway, Words words) {
   const xfrm::ReplayState out{.sent = number_of(words[1]), .received = 0, .window = {}};
   Bytes batch;
   write_sa(batch, {.sequence = first, .acknowledge = false}, xfrm::SaVerb::add, inbound_of(child),
-           features.messages, &in);
+           features.messages, {.replay = &in});
   write_sa(batch, {.sequence = first + 1, .acknowledge = true}, xfrm::SaVerb::add,
-           outbound_of(child), features.messages, &out);
+           outbound_of(child), features.messages, {.replay = &out});
   for (const auto& refusal : must(socket.run(batch, first, 2))) {
     throw Refused(describe(KernelError{refusal.kernel_says, refusal.error_number}));
   }
