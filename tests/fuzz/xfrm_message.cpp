@@ -1,5 +1,5 @@
-// What the kernel's netlink socket gives, to every parser of the room xfrm: what is read as an SA or
-// a policy is written and reads as the same.
+// What the kernel's netlink socket gives, to every parser of the room xfrm: what is read as an SA
+// or a policy is written and reads as the same.
 #include "tests/fuzz/fuzz.h"
 #include "tests/support/random_xfrm.h"
 

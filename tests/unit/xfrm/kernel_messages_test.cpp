@@ -106,6 +106,21 @@ TEST_CASE("a kernel's inbound SA with every option") {
   CHECK((*usage)->attachment == receiver.attachment);
 }
 
+// Found by fuzz_xfrm_message.
+TEST_CASE("an inbound SA that checks no sequence numbers has none") {
+  Bytes message = messages("dump state").front();
+  // The first attribute is XFRMA_REPLAY_VAL; its second number is the newest received.
+  const std::size_t body_end = sizeof(nlmsghdr) + sizeof(xfrm_usersa_info);
+  nlattr attribute{};
+  std::memcpy(&attribute, &message[body_end], sizeof(attribute));
+  REQUIRE(attribute.nla_type == XFRMA_REPLAY_VAL);
+  message[body_end + sizeof(attribute) + offsetof(xfrm_replay_state, seq)] = 9;
+  const auto read = parse_sa(message);
+  REQUIRE((read && *read));
+  CHECK((*read)->replay.received == 0);
+  CHECK(broken_rule(message) == "");
+}
+
 TEST_CASE("a kernel's policies") {
   const auto rows = messages("dump policy");
   REQUIRE(rows.size() == 4);
