@@ -48,6 +48,8 @@ struct SaRecord {
   std::uint32_t offload_interface = 0;  // the index of the device instead
   bool larval = false;                  // an SPI that is held, and nothing behind it yet
   ReplayState replay;
+  // An SPI that is held, or what a packet without an SA has left behind: nothing that carries.
+  bool larval = false;
   SaCounters counters;
 };
 

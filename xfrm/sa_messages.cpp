@@ -477,6 +477,8 @@ std::expected<std::optional<SaUsage>, Malformed> parse_sa_usage(ByteView message
   return SaUsage{.key = *key,
                  .reqid = Reqid{info.reqid},
                  .attachment = attachment,
+                 .larval = !reader.find(XFRMA_ALG_AEAD) && !reader.find(XFRMA_ALG_CRYPT) &&
+                           !reader.find(XFRMA_ALG_AUTH) && !reader.find(XFRMA_ALG_AUTH_TRUNC),
                  .counters = counters_of(info)};
 }
 

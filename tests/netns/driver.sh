@@ -125,7 +125,13 @@ open_encapsulation() {
   done
 }
 
-policies_of() { quietly_in_ns "$1" ip xfrm policy list nosock | sort; }
+# expect_same ACTUAL EXPECTED WHAT: for texts of many lines.
+expect_same() {
+  [ "$1" = "$2" ] || fail "$3 differ:"$'\n'"$(diff <(echo "$2") <(echo "$1"))"
+  printf 'ok %s are as before: %s\n' "$3" "$(grep -c . <<<"$1")" >&2
+}
+
+policies_of() { quietly_in_ns "$1" ip -oneline xfrm policy list nosock | sort; }
 sas_of() { quietly_in_ns "$1" ip xfrm state list nokeys; }
 
 drop_events() {
