@@ -28,8 +28,8 @@ struct SaCounters {
 struct SaUsage {
   SaKey key;
   Reqid reqid;
-  Attachment attachment;
-  SaCounters counters;
+  Attachment attachment{};
+  SaCounters counters{};
   bool operator==(const SaUsage&) const = default;
 };
 

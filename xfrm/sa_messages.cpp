@@ -290,7 +290,9 @@ void read_bitmap_replay(MessageReader& reader, SaRecord& record) {
   reader.copy(bytes, offset, head, "replay state");
   if (!reader.ok()) return;
   const ByteView behind = bytes.subspan(sizeof(head));
-  if (head.bmp_len > kMaxWindowWords || head.bmp_len * sizeof(std::uint32_t) > behind.size()) {
+  // The head alone stands for an empty bitmap: the kernel reads it so, too.
+  const bool fits = behind.empty() || head.bmp_len * sizeof(std::uint32_t) <= behind.size();
+  if (head.bmp_len > kMaxWindowWords || !fits) {
     return reader.fail_at("replay bitmap", offset + offsetof(xfrm_replay_state_esn, bmp_len));
   }
   if (head.replay_window > head.bmp_len * kBitsPerWord) {
@@ -300,7 +302,7 @@ void read_bitmap_replay(MessageReader& reader, SaRecord& record) {
   record.replay.received = join(head.seq_hi, head.seq);
   // The kernel goes round in the window's bits alone.
   record.replay.window.resize(words_of(head.replay_window));
-  if (!record.replay.window.empty()) {
+  if (!record.replay.window.empty() && !behind.empty()) {
     std::memcpy(record.replay.window.data(), behind.data(),
                 record.replay.window.size() * sizeof(std::uint32_t));
   }
@@ -330,6 +332,10 @@ void read_replay(MessageReader& reader, const xfrm_usersa_info& info, SaRecord& 
     read_bitmap_replay(reader, record);
   } else {
     read_plain_replay(reader, info.replay_window, record);
+  }
+  if (!record.spec.extended_sequence_numbers) {
+    record.replay.sent = low(record.replay.sent);
+    record.replay.received = low(record.replay.received);
   }
   // Each direction has its half.
   if (record.spec.direction == Direction::in) {
