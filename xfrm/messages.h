@@ -22,6 +22,9 @@ namespace ipsec::xfrm {
 struct Header {
   std::uint32_t sequence = 0;
   bool acknowledge = false;
+  // The asking socket's. The kernel repeats it in what it tells everybody of the change, and so our
+  // own changes are known from those of others, who mostly say 0.
+  std::uint32_t port = 0;
 };
 
 // What the running kernel takes; see probe.h.
@@ -79,7 +82,8 @@ void write_dump_policies(Bytes& batch, const Header& header);
 
 // --- Events ---
 
-// `own_port` is the netlink port of the socket that makes our changes: those are no news.
+// `own_port` is the netlink port of the socket that makes our changes, as their headers said it:
+// those are no news.
 // Nothing where the message is of no concern to us.
 [[nodiscard]] std::expected<std::optional<KernelEvent>, Malformed> parse_event(
     ByteView message, std::uint32_t own_port);

@@ -24,11 +24,13 @@ struct SaCounters {
   bool operator==(const SaCounters&) const = default;
 };
 
-// One row of the dump that counters are read in; algorithms and keys are not looked at.
+// One row of the dump that counters are read in; keys are not looked at.
 struct SaUsage {
   SaKey key;
   Reqid reqid;
   Attachment attachment{};
+  // An SPI that is held, or what a packet without an SA has left behind: nothing that carries.
+  bool larval = false;
   SaCounters counters{};
   bool operator==(const SaUsage&) const = default;
 };

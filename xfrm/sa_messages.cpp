@@ -340,6 +340,9 @@ void read_replay(MessageReader& reader, const xfrm_usersa_info& info, SaRecord& 
   // Each direction has its half.
   if (record.spec.direction == Direction::in) {
     record.replay.sent = 0;
+    // What checks no numbers keeps none.
+    const bool checks = record.spec.replay_window_packets != 0;
+    if (!checks && !record.spec.extended_sequence_numbers) record.replay.received = 0;
   } else {
     record.replay.received = 0;
     record.replay.window.clear();
@@ -474,6 +477,8 @@ std::expected<std::optional<SaUsage>, Malformed> parse_sa_usage(ByteView message
   return SaUsage{.key = *key,
                  .reqid = Reqid{info.reqid},
                  .attachment = attachment,
+                 .larval = !reader.find(XFRMA_ALG_AEAD) && !reader.find(XFRMA_ALG_CRYPT) &&
+                           !reader.find(XFRMA_ALG_AUTH) && !reader.find(XFRMA_ALG_AUTH_TRUNC),
                  .counters = counters_of(info)};
 }
 
