@@ -26,6 +26,8 @@ struct InterfaceSpec {
 // What SAs and policies of the tunnel must carry so that they meet the interface.
 [[nodiscard]] Attachment attachment_of(InterfaceKind kind, const InterfaceSpec& spec);
 
+struct FoundLink;
+
 class Interfaces {
  public:
   [[nodiscard]] static std::expected<Interfaces, KernelError> open();
@@ -39,6 +41,14 @@ class Interfaces {
 
  private:
   explicit Interfaces(Socket socket) : socket_(std::move(socket)) {}
+
+  [[nodiscard]] std::expected<std::optional<FoundLink>, KernelError> find(const std::string& name);
+  // False where the name is taken.
+  [[nodiscard]] std::expected<bool, KernelError> make(InterfaceKind kind, const InterfaceSpec& spec,
+                                                      std::uint32_t underlay);
+  [[nodiscard]] std::expected<void, KernelError> bring_up(InterfaceKind kind,
+                                                          const std::string& name,
+                                                          std::uint32_t index);
 
   Socket socket_;
 };
