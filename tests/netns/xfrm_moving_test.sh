@@ -82,8 +82,8 @@ the_address_changes_again_and_again() {
   traffic_start moving
   for ((i = 1; i <= 10; i++)); do
     drive gw-left move moving out "$to" 0 $right 0 no
-    drive gw-right move moving in "$to" 0 $right 0 no
     drive gw-right move moving out $right 0 "$to" 0 no
+    drive gw-right move moving in "$to" 0 $right 0 no
     drive gw-right replay moving out
     wait_until 10 "replies come to $to" has_received gw-left moving $((${answer% *} + 5))
     old=$from from=$to to=$old
