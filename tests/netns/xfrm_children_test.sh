@@ -32,6 +32,8 @@ main() {
   two_hundred_pairs_that_fail_leave_nothing
   capture_stop capture
   expect_no_clear_text capture "${inside_nets[@]}"
+  forget_larval_sas gw-left
+  forget_larval_sas gw-right
   driver_end
 }
 
@@ -177,7 +179,7 @@ an_spi_in_use_undoes_the_whole() {
   sas=$(sas_of gw-left) policies=$(policies_of gw-left)
   define_child failing 4 0x1004 0x2004
   refused gw-left install failing
-  expect_says 0x2004 203.0.113.2 "File exists"
+  expect_says 0x00002004 203.0.113.2 "File exists"
   expect_same "$(sas_of gw-left)" "$sas" "SAs after the failure"
   expect_same "$(policies_of gw-left)" "$policies" "policies after the failure"
   expect_blocked 4
@@ -209,7 +211,7 @@ two_hundred_pairs_that_fail_leave_nothing() {
   in_ns gw-left ip xfrm state add src 203.0.113.1 dst 203.0.113.2 proto esp spi 0x2005 \
     reqid 77 mode tunnel aead 'rfc4106(gcm(aes))' $some_key 128
   refused gw-left install wide
-  expect_says 0x2005 "File exists"
+  expect_says 0x00002005 "File exists"
   expect_answer "0 0" gw-left held
   in_ns gw-left ip xfrm state delete src 203.0.113.1 dst 203.0.113.2 proto esp spi 0x2005
 }

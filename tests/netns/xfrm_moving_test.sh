@@ -177,14 +177,4 @@ has_received() {
   [ "${answer#* }" -ge "$3" ]
 }
 
-wait_for_event() {
-  local i
-  for ((i = 0; i < 50; i++)); do
-    drive "$1" event 5000
-    [ "$answer" != "$2" ] || return 0
-    [ "$answer" != none ] || break
-  done
-  fail "no event '$2' at $1, but '$answer'"
-}
-
 main

@@ -341,7 +341,8 @@ std::string Driver::count(Gateway& gateway, Words words) {
 std::string Driver::held(Gateway& gateway, Words words) {
   expect_count(words, 0);
   auto& kernel = kernel_of(gateway);
-  const auto sas = must(kernel.sas()).size();
+  const auto rows = must(kernel.sas());
+  const auto sas = std::ranges::count(rows, false, &xfrm::SaRecord::larval);
   return fmt::format("{} {}", sas, must(kernel.policies()).size());
 }
 
