@@ -116,11 +116,11 @@ ike_goes_around_policies() {
 
 # Policies for everything hold back neighbour discovery as well, which is ICMPv6 like any other.
 neighbours_are_known() {
-  drive gw-right udp early "${right_outer[6]}" 502 plain
-  drive gw-left udp early "${left_outer[6]}" 502 plain
-  drive gw-left say early "${right_outer[6]}" 502 1 64
+  drive gw-right udp early "${right_outer[6]}" 4500 plain
+  drive gw-left udp early "${left_outer[6]}" 4500 plain
+  drive gw-left say early "${right_outer[6]}" 4500 1 64
   expect_answer 1 gw-right hear early 1 64 5000
-  drive gw-right say early "${left_outer[6]}" 502 1 64
+  drive gw-right say early "${left_outer[6]}" 4500 1 64
   expect_answer 1 gw-left hear early 1 64 5000
 }
 
@@ -217,14 +217,13 @@ two_hundred_pairs_that_fail_leave_nothing() {
 }
 
 wide_child() {
-  local i left=() right=()
-  for ((i = 0; i < 20; i++)); do left+=("192.168.1.$((i * 8))/29"); done
-  for ((i = 0; i < 10; i++)); do right+=("192.168.3.$((i * 8))/29"); done
-  local IFS=,
+  local i left='' right=''
+  for ((i = 0; i < 20; i++)); do left+=,192.168.1.$((i * 8))/29; done
+  for ((i = 0; i < 10; i++)); do right+=,192.168.3.$((i * 8))/29; done
   drive gw-left child wide reqid=5 local=203.0.113.1 remote=203.0.113.2 in=0x1005 out=0x2005 \
-    ours="${left[*]}" theirs="${right[*]}"
+    ours="${left#,}" theirs="${right#,}"
   drive gw-right child wide reqid=5 local=203.0.113.2 remote=203.0.113.1 in=0x2005 out=0x1005 \
-    ours="${right[*]}" theirs="${left[*]}"
+    ours="${right#,}" theirs="${left#,}"
 }
 
 remove_traps() {
