@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "ike/base/address.h"
@@ -22,6 +23,28 @@ struct UdpEncapsulation {
   std::uint16_t source_port = 0;
   std::uint16_t destination_port = 0;
   bool operator==(const UdpEncapsulation&) const = default;
+};
+
+// Which packets a policy or an SA is for, by the mark they carry; VTI devices work by it.
+struct Mark {
+  std::uint32_t value = 0;
+  std::uint32_t mask = 0xffffffff;
+  auto operator<=>(const Mark&) const = default;
+};
+
+// A network card that can do ESP itself: only the cipher, or the whole packet.
+struct Offload {
+  enum class Kind : std::uint8_t { crypto, packet };
+  std::string device;
+  Kind kind = Kind::crypto;
+  bool operator==(const Offload&) const = default;
+};
+
+// What joins SAs and policies to an interface of their own; all empty for a policy-based tunnel.
+struct Attachment {
+  std::uint32_t interface_id = 0;  // xfrm interfaces; 0 is none
+  std::optional<Mark> mark;        // VTI
+  bool operator==(const Attachment&) const = default;
 };
 
 // What names an SA in the kernel.
@@ -49,6 +72,11 @@ struct SaSpec {
   // The kernel's own limits are a seat belt: the daemon rekeys long before. 0 is none.
   std::uint64_t hard_limit_bytes = 0;
   std::uint64_t hard_limit_s = 0;
+  Attachment attachment;
+  std::optional<Mark> output_mark;  // set on the packets that come out of ESP or AH
+  bool copy_ecn = true;             // RFC 6040; off for paths that mangle it
+  bool copy_dscp = true;            // inner to outer on the way out
+  std::optional<Offload> offload;
 
   [[nodiscard]] SaKey key() const { return {destination, protocol, spi}; }
 };
@@ -63,7 +91,28 @@ struct PolicySpec {
   ChildSpi spi;
   std::vector<TrafficSelector> local_selectors;
   std::vector<TrafficSelector> remote_selectors;
+  Attachment attachment;
   bool operator==(const PolicySpec&) const = default;
 };
+
+// What stands below a child's policies: while there is no child nothing leaves in clear, and the
+// first packet asks for the tunnel. A remote address of "any" cannot be asked for: it only blocks.
+struct TrapSpec {
+  Reqid reqid;
+  Address local;
+  Address remote;
+  Protocol protocol = Protocol::esp;
+  std::vector<TrafficSelector> local_selectors;
+  std::vector<TrafficSelector> remote_selectors;
+  Attachment attachment;
+  bool operator==(const TrapSpec&) const = default;
+};
+
+// The reqids the daemon gives out. What carries one of these is ours; all else is never touched.
+inline constexpr Reqid kFirstReqid{0x49500001};
+inline constexpr Reqid kLastReqid{0x495fffff};
+[[nodiscard]] constexpr bool is_ours(Reqid reqid) {
+  return kFirstReqid <= reqid && reqid <= kLastReqid;
+}
 
 }  // namespace ipsec::xfrm

@@ -1,6 +1,7 @@
 // Writes the seed corpora: make_seeds tests/fuzz/corpus. The same program writes the same bytes
 // every time, so a change of the codec shows as a change of these files. A new target adds its row
 // to kCorpora; finds that became seeds are kept beside them under other names.
+#include <algorithm>
 #include <cctype>
 #include <cstdio>
 #include <filesystem>
@@ -13,7 +14,9 @@
 #include "tests/fuzz/duel_script.h"
 #include "tests/support/fake_crypto.h"
 #include "tests/support/random_message.h"
+#include "tests/support/random_xfrm.h"
 #include "tests/support/sa_sides.h"
+#include "tests/support/vectors.h"
 
 namespace ipsec::wire {
 namespace {
@@ -262,13 +265,31 @@ Seeds inside_seeds() {
           {"raw", {0, 0, 1, 0, 0, 41, 0, 8, 0, 0, 0, 8, 0, 0, 64, 0}}};
 }
 
+// What a kernel said, and what our writers make of a few random values.
+Seeds xfrm_seeds() {
+  Seeds seeds;
+  for (const auto& vector : testing::read_vectors("xfrm_kernel.txt")) {
+    std::string name(vector.text("name"));
+    std::ranges::replace(name, ' ', '_');
+    seeds.push_back({name, vector.hex("message")});
+  }
+  for (std::uint64_t seed = 0; seed < kMixtures; ++seed) {
+    Random random(seed);
+    seeds.push_back({"sa_" + std::to_string(seed),
+                     xfrm::written(xfrm::random_sa(random), xfrm::random_features(random))});
+    seeds.push_back({"policy_" + std::to_string(seed), xfrm::written(xfrm::random_policy(random))});
+  }
+  return seeds;
+}
+
 struct Corpus {
   const char* target;
   Seeds (*make)();
 };
 constexpr Corpus kCorpora[] = {{"v2_message", message_seeds}, {"v2_chain", chain_seeds},
                                {"fragments", fragment_seeds}, {"sk_open", sealed_seeds},
-                               {"engine", engine_seeds},      {"v2_inside", inside_seeds}};
+                               {"engine", engine_seeds},      {"v2_inside", inside_seeds},
+                               {"xfrm_message", xfrm_seeds}};
 
 bool write_seed(const fs::path& directory, const Seed& seed) {
   std::ofstream stream(directory / seed.name, std::ios::binary | std::ios::trunc);

@@ -16,7 +16,10 @@
 set -euEo pipefail
 
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-[ -n "${IPSEC_KERNEL:-}" ] || exec "$repository/scripts/in-kernel" "$0" "$@"
+if [ -z "${IPSEC_KERNEL:-}" ]; then
+  read -ra kernel < <(sed -n 's/^# kernel: /--kernel /p' "$0") || true
+  exec "$repository/scripts/in-kernel" ${kernel[@]+"${kernel[@]}"} "$0" "$@"
+fi
 
 # ipsecd and ipsecctl, once they are built.
 PATH=${IPSECD_BUILD_DIR:-$repository/build/release}:$PATH
@@ -196,10 +199,9 @@ expect_fails() {
 caller_outside_library() {
   local i
   for i in "${!BASH_SOURCE[@]}"; do
-    if [ "${BASH_SOURCE[$i]}" != "${BASH_SOURCE[0]}" ]; then
-      echo "${BASH_SOURCE[$i]##*/}:${BASH_LINENO[$((i - 1))]}"
-      return
-    fi
+    case ${BASH_SOURCE[$i]##*/} in lib.sh | driver.sh) continue ;; esac
+    echo "${BASH_SOURCE[$i]##*/}:${BASH_LINENO[$((i - 1))]}"
+    return
   done
   echo "lib.sh"
 }
@@ -327,15 +329,18 @@ expect_no_clear_text() {
   printf 'ok nothing in clear in %s: no %s\n' "$capture" "$*" >&2
 }
 
-# expect_esp CAPTURE COUNT: exactly so many ESP packets were seen, bare or in UDP.
+# Bare or in UDP, where four zero bytes would be IKE's (RFC 3948 2.2); udp[] is IPv4's only.
+readonly esp_traffic='esp or (udp port 4500 and (udp[8:4] != 0 or (ip6 and ip6[48:4] != 0)))'
+
+# expect_esp CAPTURE COUNT: exactly so many ESP packets were seen.
 expect_esp() {
-  expect_eq "$(packets "$1" 'esp or (udp port 4500 and udp[8:4] != 0)')" "$2" \
+  expect_eq "$(packets "$1" "$esp_traffic")" "$2" \
     "ESP packets in $1"
 }
 
 expect_esp_at_least() {
   local seen
-  seen=$(packets "$1" 'esp or (udp port 4500 and udp[8:4] != 0)')
+  seen=$(packets "$1" "$esp_traffic")
   [ "$seen" -ge "$2" ] || fail "ESP packets in $1: expected at least $2, found $seen"
   printf 'ok ESP packets in %s: %s, at least %s\n' "$1" "$seen" "$2" >&2
 }

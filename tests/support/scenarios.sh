@@ -3,7 +3,8 @@
 # that fail, and the sums as the last line. The `run` of a directory of scenarios sets `suite`, its
 # name, and `here`, the directory; sources this file and calls `main "$@"`.
 #
-# A scenario has 120 s, or what its line `# time limit: SECONDS` says; status 77 is a skip.
+# A scenario has 120 s, or what its line `# time limit: SECONDS` says; status 77 is a skip. Those
+# with a line `# kernel: NAME` run on that kernel, in a boot of their own where it is another one.
 set -euo pipefail
 
 # shellcheck disable=SC2154  # set by who sources this
@@ -12,19 +13,25 @@ readonly here suite
 scenarios_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 readonly scenarios_root
 readonly default_limit_s=120 boot_limit_s=60 skipped_status=77
+readonly closing='^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$'
 
-verbose=no kernel=() scenarios=()
+verbose=no kernel='' scenarios=()
 passed=0 failed=0 skipped=0
 
 main() {
   parse_arguments "$@"
   if [ -z "${IPSEC_KERNEL:-}" ]; then
-    exec_in_kernel
+    run_in_kernels
+    return
   fi
   log=$(mktemp "${TMPDIR:-/tmp}/scenario.XXXXXX")
   trap 'rm -f "$log"' EXIT
   local name
   for name in "${scenarios[@]}"; do run_scenario "$name"; done
+  report_sums
+}
+
+report_sums() {
   echo "$passed passed, $failed failed, $skipped skipped"
   [ "$failed" = 0 ]
 }
@@ -35,7 +42,7 @@ parse_arguments() {
       -h | --help) echo "$usage"; exit 0 ;;
       -v) verbose=yes ;;
       --kernel) [ $# -ge 2 ] || refuse "--kernel needs a value"
-        kernel=(--kernel "$2"); shift ;;
+        kernel=$2; shift ;;
       -*) refuse "unknown option $1" ;;
       *) add_scenario "$1" ;;
     esac
@@ -65,13 +72,49 @@ all_scenarios() {
   done
 }
 
-exec_in_kernel() {
-  local options=() name limit_s=$boot_limit_s
-  [ "$verbose" = no ] || options=(-v)
-  for name in "${scenarios[@]}"; do limit_s=$((limit_s + $(limit_of "$name") + 15)); done
-  exec "$scenarios_root/scripts/in-kernel" ${kernel[@]+"${kernel[@]}"} -t "$limit_s" \
-    -e IPSECD_BUILD_DIR "$here/run" ${options[@]+"${options[@]}"} "${scenarios[@]}"
+# One boot for each kernel that is wanted; the closing lines of all are added up.
+run_in_kernels() {
+  local name wanted output
+  local -A of_kernel=()
+  [ -n "$kernel" ] || kernel=$("$scenarios_root/scripts/in-kernel" --which)
+  for name in "${scenarios[@]}"; do
+    wanted=$(kernel_of "$name")
+    of_kernel[${wanted:-$kernel}]+=" $name"
+  done
+  output=$(mktemp "${TMPDIR:-/tmp}/scenarios.XXXXXX")
+  # Where it is to be removed is known now and not when the trap runs.
+  # shellcheck disable=SC2064
+  trap "rm -f '$output'" EXIT
+  for wanted in "${!of_kernel[@]}"; do
+    # shellcheck disable=SC2086  # names are words
+    in_kernel "$wanted" ${of_kernel[$wanted]} 2>&1 | tee "$output" | grep -vE "$closing" || true
+    add_up "$wanted" "$output"
+  done
+  report_sums
 }
+
+in_kernel() {
+  local options=() name limit_s=$boot_limit_s which=$1
+  shift
+  [ "$verbose" = no ] || options=(-v)
+  for name; do limit_s=$((limit_s + $(limit_of "$name") + 15)); done
+  "$scenarios_root/scripts/in-kernel" --kernel "$which" -t "$limit_s" \
+    -e IPSECD_BUILD_DIR "$here/run" ${options[@]+"${options[@]}"} "$@"
+}
+
+# A kernel that died before its closing line counts as one failure.
+add_up() {
+  local line p=0 f=1 s=0
+  line=$(grep -E "$closing" "$2" | tail -n 1) || true
+  if [ -n "$line" ]; then
+    read -r p _ f _ s _ <<<"$line"
+  else
+    echo "FAIL the scenarios on kernel $1 did not come to their end"
+  fi
+  passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+}
+
+kernel_of() { sed -n 's/^# kernel: \([a-z]\+\)$/\1/p' "$here/$1_test.sh"; }
 
 limit_of() {
   local limit_s

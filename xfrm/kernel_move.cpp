@@ -1,0 +1,163 @@
+// An SA in use goes on between other outer addresses or ports.
+//
+// What the kernel can change in an SA are the ports of its encapsulation. All else needs a new SA
+// with the old one's keys, which come from the kernel and are wiped here: nobody keeps a copy.
+//
+//   inbound, ports            UPDSA
+//   outbound, ports           UPDSA
+//   another destination       NEWSA beside the old one; policies to the new one; DELSA the old one
+//   another source, or        DELSA and NEWSA at once: the destination, protocol and SPI are the
+//   encapsulation on or off   SA's name, and two cannot bear one
+#include <algorithm>
+#include <cerrno>
+#include <limits>
+#include <utility>
+
+#include "xfrm/batch.h"
+#include "xfrm/kernel.h"
+#include "xfrm/refusal.h"
+
+namespace ipsec::xfrm {
+namespace {
+
+// Sequence numbers skipped outwards: packets that leave on the old SA after it was looked at, and
+// before the policies lead to the new one, must not share their numbers with the new one's. Small
+// against the peer's window, so that no packet on the way falls out of it.
+constexpr std::uint64_t kSequenceLeap = 256;
+// A packet that comes between an SA and its successor leaves a larval SA of their name behind.
+constexpr int kSwapTries = 8;
+
+std::expected<void, KernelError> in_words(
+    const std::expected<std::vector<Refusal>, KernelError>& answer, const std::string& doing) {
+  if (!answer) return std::unexpected(refused(doing, answer.error()));
+  if (!answer->empty()) return std::unexpected(refused(doing, answer->front()));
+  return {};
+}
+
+ReplayState continued(const SaRecord& old) {
+  ReplayState replay = old.replay;
+  if (old.spec.direction == Direction::in) return replay;
+  // At the end the SA sends no more, rather than the same numbers again.
+  const std::uint64_t last = old.spec.extended_sequence_numbers
+                                 ? std::numeric_limits<std::uint64_t>::max()
+                                 : std::numeric_limits<std::uint32_t>::max();
+  replay.sent += std::min(kSequenceLeap, last - std::min(last, replay.sent));
+  return replay;
+}
+
+SaState state_of(const SaRecord& sa, const ReplayState& replay) {
+  return {.replay = &replay, .counters = &sa.counters, .offload_interface = sa.offload_interface};
+}
+
+}  // namespace
+
+// Between which ends an SA goes, and how.
+struct Kernel::Way {
+  Address source;
+  Address destination;
+  std::optional<UdpEncapsulation> encapsulation;
+
+  [[nodiscard]] static Way of(const SaSpec& spec) {
+    return {spec.source, spec.destination, spec.encapsulation};
+  }
+  void give(SaSpec& spec) const {
+    spec.source = source;
+    spec.destination = destination;
+    spec.encapsulation = encapsulation;
+  }
+  [[nodiscard]] bool differs_in_ports_only(const Way& other, Direction direction) const {
+    // Inbound, the source is no part of what the kernel finds the SA by.
+    const bool same_source = direction == Direction::in || source == other.source;
+    return same_source && destination == other.destination &&
+           encapsulation.has_value() == other.encapsulation.has_value();
+  }
+};
+
+std::expected<void, KernelError> Kernel::move(const SaKey& key, const Endpoint& source,
+                                              const Endpoint& destination, bool encapsulate) {
+  const std::string doing = "move " + name_of(key) + " to " + destination.to_string();
+  auto sa = look(key, doing);
+  if (!sa) return std::unexpected(std::move(sa.error()));
+  if (sa->larval) {
+    return std::unexpected(KernelError{doing + ": its SPI is held, and no SA is there yet", ESRCH});
+  }
+  Way to{source.address, destination.address, std::nullopt};
+  if (encapsulate) to.encapsulation = UdpEncapsulation{source.port, destination.port};
+
+  if (!to.differs_in_ports_only(Way::of(sa->spec), sa->spec.direction)) {
+    return to.destination == key.destination ? swap(*sa, to, doing) : replace(*sa, to, doing);
+  }
+  if (to.encapsulation == sa->spec.encapsulation) return {};
+  sa->spec.encapsulation = to.encapsulation;
+  Batch batch(socket_, 1);
+  write_sa(batch.bytes(), batch.next(), SaVerb::update, sa->spec, features_.messages);
+  return in_words(batch.send(), doing);
+}
+
+// A refused message does not stop those behind it, so each step waits for the one before.
+std::expected<void, KernelError> Kernel::replace(SaRecord& sa, const Way& to,
+                                                 const std::string& doing) {
+  const SaKey old_key = sa.spec.key();
+  to.give(sa.spec);
+  const SaKey key = sa.spec.key();
+  const ReplayState replay = continued(sa);
+  {
+    Batch batch(socket_, 1);
+    write_sa(batch.bytes(), batch.next(), SaVerb::add, sa.spec, features_.messages,
+             state_of(sa, replay));
+    auto added = in_words(batch.send(), doing);
+    if (!added) return added;
+  }
+  if (sa.spec.attachment.mark) marked_[key] = sa.spec.attachment;
+  if (sa.spec.direction == Direction::out) {
+    auto led = change(policies_.move(old_key, to.source, to.destination));
+    if (!led) {
+      if (auto undone = remove(key); !undone) {
+        led.error().operation += "; undoing it failed too: " + undone.error().operation;
+      }
+      led.error().operation = doing + ": " + led.error().operation;
+      return led;
+    }
+  }
+  return remove(old_key);
+}
+
+std::expected<void, KernelError> Kernel::swap(SaRecord& sa, const Way& to,
+                                              const std::string& doing) {
+  const Way from = Way::of(sa.spec);
+  const SaKey key = sa.spec.key();
+  to.give(sa.spec);
+  const ReplayState replay = continued(sa);
+  const auto once = [&] {
+    Batch batch(socket_, 2);
+    write_delete_sa(batch.bytes(), batch.next(), key, sa.spec.attachment);
+    write_sa(batch.bytes(), batch.next(), SaVerb::add, sa.spec, features_.messages,
+             state_of(sa, replay));
+    return batch.send();
+  };
+  const auto in_the_way = [](const auto& answer) {
+    return answer && std::ranges::any_of(*answer, [](const Refusal& refusal) {
+             return refusal.index == 1 && refusal.error_number == EEXIST;
+           });
+  };
+  const auto swapped = [&] {
+    auto answer = once();
+    for (int tried = 1; tried < kSwapTries && in_the_way(answer); ++tried) answer = once();
+    // Gone already is what was wanted.
+    if (answer) std::erase_if(*answer, [](const Refusal& refusal) { return refusal.index == 0; });
+    return in_words(answer, doing);
+  };
+
+  auto done = swapped();
+  if (!done) {
+    from.give(sa.spec);
+    if (auto undone = swapped(); !undone) {
+      done.error().operation += "; undoing it failed too, the SA is lost";
+    }
+    return done;
+  }
+  if (sa.spec.direction == Direction::in) return {};
+  return change(policies_.move(key, to.source, to.destination));
+}
+
+}  // namespace ipsec::xfrm
