@@ -49,8 +49,8 @@ xfrm::SaSpec half(const Sa& sa, const Child& child, xfrm::Direction direction,
 }
 
 xfrm::PolicySpec policies_of(const Child& child) {
-  return {child.reqid,    child.local.address,   child.remote.address,  child.protocol,
-          child.outbound, child.selectors.local, child.selectors.remote};
+  return {child.reqid,    child.local.address,   child.remote.address,   child.protocol,
+          child.outbound, child.selectors.local, child.selectors.remote, {}};
 }
 
 void tell_down(Turn& turn, const Association& association, const Child& child) {
