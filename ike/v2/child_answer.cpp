@@ -74,8 +74,8 @@ std::string describe_rules(const core::TunnelConfig& tunnel) {
 
 // What a rekey request is refused for (RFC 7296 2.25.1), or nothing.
 std::optional<NotifyType> check_rekeyed(Established& up, const Child* old, ChildSpi spi) {
-  // Not here yet, or perhaps not even known, since the answer that makes it is still on its way: the
-  // peer may ask again (RFC 7296 2.25). CHILD_SA_NOT_FOUND would make it forget the child.
+  // Not here yet, or perhaps not even known, since the answer that makes it is still on its way:
+  // the peer may ask again (RFC 7296 2.25). CHILD_SA_NOT_FOUND would make it forget the child.
   const bool may_come = old == nullptr && up.unanswered_child() != nullptr;
   if (may_come || up.coming(spi) != nullptr) return NotifyType::temporary_failure;
   if (old == nullptr || old->lingering()) return NotifyType::child_sa_not_found;
