@@ -29,7 +29,7 @@ class Batch {
   // For the next message.
   [[nodiscard]] Header next() {
     const auto index = static_cast<std::uint32_t>(written_++);
-    return {.sequence = first_ + index, .acknowledge = written_ == count_};
+    return {.sequence = first_ + index, .acknowledge = written_ == count_, .port = socket_.port()};
   }
   [[nodiscard]] std::expected<std::vector<Refusal>, KernelError> send() {
     return socket_.run(bytes_, first_, count_);
