@@ -117,7 +117,7 @@ std::expected<std::vector<SaUsage>, KernelError> Kernel::counters() {
   const auto take = [&](ByteView message) {
     const auto usage = parse_sa_usage(message);
     if (!usage) ++malformed_;
-    if (usage && *usage && is_ours((*usage)->reqid)) found.push_back(**usage);
+    if (usage && *usage && !(*usage)->larval && is_ours((*usage)->reqid)) found.push_back(**usage);
   };
   const auto dumped = socket_.dump(question, sequence, take, [&] { found.clear(); });
   if (!dumped) return std::unexpected(refused("read the kernel's SAs", dumped.error()));

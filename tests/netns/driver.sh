@@ -139,6 +139,23 @@ drop_events() {
   while [ "$answer" != none ]; do drive "$1" event 0; done
 }
 
+# wait_for_event NS EVENT: others before it are passed over.
+wait_for_event() {
+  local i
+  for ((i = 0; i < 50; i++)); do
+    drive "$1" event 5000
+    [ "$answer" != "$2" ] || return 0
+    [ "$answer" != none ] || break
+  done
+  fail "no event '$2' at $1, but '$answer'"
+}
+
+# What packets without an SA leave behind for half a minute; no SA of ours is among it.
+forget_larval_sas() {
+  expect_answer "0 0" "$1" held
+  in_ns "$1" ip xfrm state flush
+}
+
 # Nothing of ours or anybody's is left, and the driver has nothing more to do.
 driver_end() {
   stop driver

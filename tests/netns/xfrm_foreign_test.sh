@@ -34,6 +34,7 @@ main() {
   drive gw-left remove child
   drive gw-left untrap child
   drive gw-right remove child
+  forget_larval_sas gw-left
   driver_end
 }
 
@@ -81,6 +82,7 @@ a_deleted_sa_is_told_and_lost() {
   expect_answer none gw-left count child out
   expect_answer "adopted=0x1001 lost=0x2001 deleted=none policies_added=0 policies_deleted=0" \
     gw-left reconcile child
+  drive gw-left remove child out
   drive gw-left install child out
 }
 
@@ -169,7 +171,7 @@ lost_events_are_told_once() {
   all_is_well
   say "and later events are told again"
   drive gw-left churn churned 1
-  expect_answer "foreign 0x1008" gw-left event 5000
+  wait_for_event gw-left "foreign 0x1008"
 }
 
 reconcile_adds() {

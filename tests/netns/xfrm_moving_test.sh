@@ -82,8 +82,8 @@ the_address_changes_again_and_again() {
   traffic_start moving
   for ((i = 1; i <= 10; i++)); do
     drive gw-left move moving out "$to" 0 $right 0 no
-    drive gw-right move moving in "$to" 0 $right 0 no
     drive gw-right move moving out $right 0 "$to" 0 no
+    drive gw-right move moving in "$to" 0 $right 0 no
     drive gw-right replay moving out
     wait_until 10 "replies come to $to" has_received gw-left moving $((${answer% *} + 5))
     old=$from from=$to to=$old
@@ -127,7 +127,7 @@ wrap() {
     expect_answer "0 $received" $gateway replay wrapped in
     drive $gateway move wrapped out "$own" "$2" "$peer" "$2" "$1"
     drive $gateway replay wrapped out
-    [ "${answer% *}" -ge "$sent" ] || fail "sent $sent numbers before, and $answer after"
+    [ "${answer% *}" -gt "$sent" ] || fail "no room after $sent for packets that left meanwhile"
   done
 }
 
@@ -135,7 +135,7 @@ wrap() {
 
 traffic_start() {
   capture_start wire left "$1"
-  start host-left "$1-ping" ping -n -i 0.004 192.168.3.10
+  start host-left "$1-ping" ping -n -i 0.002 192.168.3.10
   wait_until 10 "pings cross" log_says "$1-ping" "icmp_seq=20 "
 }
 
@@ -148,7 +148,7 @@ traffic_end() {
       if (seen[n[1]]++) twice++; count++ }
     END { print count + 0, last - count, twice + 0 }' "$scratch/$1-ping.log")
   expect_eq "${replies#* }" "0 0" "pings lost and doubled, of ${replies%% *}"
-  [ "${replies%% *}" -ge 100 ] || fail "only ${replies%% *} pings: no traffic to speak of"
+  [ "${replies%% *}" -ge 40 ] || fail "only ${replies%% *} pings: no traffic to speak of"
   expect_no_clear_text "$1" "${inside_nets[@]}"
   expect_all_used_once "$1"
 }
@@ -175,16 +175,6 @@ arrives_on() {
 has_received() {
   drive "$1" replay "$2" in
   [ "${answer#* }" -ge "$3" ]
-}
-
-wait_for_event() {
-  local i
-  for ((i = 0; i < 50; i++)); do
-    drive "$1" event 5000
-    [ "$answer" != "$2" ] || return 0
-    [ "$answer" != none ] || break
-  done
-  fail "no event '$2' at $1, but '$answer'"
 }
 
 main

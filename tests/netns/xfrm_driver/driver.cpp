@@ -86,11 +86,18 @@ std::string text_of(const xfrm::Missing& missing) {
   return fmt::format("{} ({})", missing.what, missing.module.empty() ? "-" : missing.module);
 }
 
-// Everything that has come is in `gateway.events` afterwards; waits only where there is nothing.
+// Everything that has come is in `gateway.events` afterwards; waits only where there is nothing,
+// and goes on where what has come is of no concern.
 void gather_events(Gateway& gateway, milliseconds patience) {
   if (!gateway.monitor) throw WrongLine("no monitor");
-  if (gateway.events.empty() && !is_readable(gateway.monitor->fd(), patience)) return;
-  for (auto& event : must(gateway.monitor->read())) gateway.events.push_back(std::move(event));
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  for (;;) {
+    for (auto& event : must(gateway.monitor->read())) gateway.events.push_back(std::move(event));
+    const auto left =
+        std::chrono::duration_cast<milliseconds>(deadline - std::chrono::steady_clock::now());
+    if (!gateway.events.empty() || left.count() <= 0) return;
+    if (!is_readable(gateway.monitor->fd(), left)) return;
+  }
 }
 
 }  // namespace
@@ -334,7 +341,8 @@ std::string Driver::count(Gateway& gateway, Words words) {
 std::string Driver::held(Gateway& gateway, Words words) {
   expect_count(words, 0);
   auto& kernel = kernel_of(gateway);
-  const auto sas = must(kernel.sas()).size();
+  const auto rows = must(kernel.sas());
+  const auto sas = std::ranges::count(rows, false, &xfrm::SaRecord::larval);
   return fmt::format("{} {}", sas, must(kernel.policies()).size());
 }
 
