@@ -47,6 +47,16 @@ inline constexpr std::chrono::seconds kCookieSecretAge{60};
 inline constexpr std::size_t kCookieThreshold = 64;
 // half-open SAs as responder at most; 10,000 tunnels that come back at once must get in.
 inline constexpr std::size_t kHalfOpen = 20'000;
+// half-open SAs as responder of one configured peer, for each of the tunnels its address may stand
+// for: in the 30 s that one is kept an initiator makes three tries of 12 s, and may restart once.
+// So a hub begins all its tunnels at once, and one noisy peer leaves the room of all others alone.
+inline constexpr std::size_t kHalfOpenPerTunnel = 4;
+// half-open SAs as responder at most from one address that no tunnel names, where tunnels take any:
+// a NAT with that many tunnels behind it begins them in two goes.
+inline constexpr std::size_t kHalfOpenPerStranger = 2'000;
+// half-open SAs as responder at most from all such addresses: the rest of kHalfOpen is for peers
+// whose address is configured.
+inline constexpr std::size_t kHalfOpenStrangers = 15'000;
 // How long a responder keeps a half-open SA: the initiator's 12 s try, twice, and some.
 inline constexpr std::chrono::seconds kHalfOpenAge{30};
 // COOKIE and INVALID_KE_PAYLOAD answers that one opening follows.
@@ -59,8 +69,12 @@ inline constexpr std::size_t kKeysTried = 64;
 // SAs ticked in one call: thousands may be due at once after a pause, and packets must not wait for
 // all.
 inline constexpr int kTicksPerTurn = 64;
-// INVALID_IKE_SPI answers a second, in all: they go to anyone who asks (RFC 7296 1.5).
-inline constexpr int kUnknownSpiAnswersPerSecond = 50;
+// Refusals a second, in all, of messages that nothing protects: INVALID_IKE_SPI,
+// INVALID_MAJOR_VERSION, NO_PROPOSAL_CHOSEN and UNSUPPORTED_CRITICAL_PAYLOAD in clear go to anyone
+// who asks, at any address he says is his (RFC 7296 2.21). COOKIE and INVALID_KE_PAYLOAD are not
+// among them: 10,000 tunnels that come back at once need theirs, and neither is longer than what it
+// answers.
+inline constexpr int kClearRefusalsPerSecond = 50;
 
 // --- Tries (rulings on M83, M84) ---
 

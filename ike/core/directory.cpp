@@ -46,6 +46,18 @@ std::vector<const IkeOffers*> Directory::offers_for(const Address& local,
   return offers;
 }
 
+Directory::Claims Directory::claims(const Address& local, const Address& remote) const {
+  const auto count = [this](const Address& named_local, const Address& named_remote) {
+    std::size_t tunnels = 0;
+    const auto found = offers_.find({named_local, named_remote});
+    if (found == offers_.end()) return tunnels;
+    for (const auto& in_use : found->second) tunnels += in_use->uses;
+    return tunnels;
+  };
+  const Address any = Address::any(local.family());
+  return {count(local, remote) + count(any, remote), count(local, any) + count(any, any)};
+}
+
 std::vector<TunnelPointer> Directory::candidates(const Address& local, const Address& remote,
                                                  const Identity& peer, const Identity* ours) const {
   std::vector<TunnelPointer> found;

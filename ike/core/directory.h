@@ -27,6 +27,15 @@ class Directory {
   [[nodiscard]] std::vector<const IkeOffers*> offers_for(const Address& local,
                                                          const Address& remote) const;
 
+  // How many tunnels such an IKE_SA_INIT may be for: those that name the remote address, and those
+  // that take any.
+  struct Claims {
+    std::size_t named = 0;
+    std::size_t any = 0;
+    [[nodiscard]] std::size_t all() const { return named + any; }
+  };
+  [[nodiscard]] Claims claims(const Address& local, const Address& remote) const;
+
   // The tunnels an IKE_AUTH may be for, best match first: by the peer's identity (and ours, where
   // the peer named it), with the address named before any-address ones.
   [[nodiscard]] std::vector<TunnelPointer> candidates(const Address& local, const Address& remote,

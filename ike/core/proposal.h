@@ -2,8 +2,8 @@
 //
 // An offer is a set of algorithms that go together: either AEAD ciphers, or ciphers with integrity
 // algorithms, never both (RFC 5282 8). A list of offers is in order of preference, and so is each
-// list inside. Our preference decides, whoever is the initiator: two gateways on `auto` pick the
-// strongest.
+// list inside. As responder ours decides, group before cipher where an offer leaves both open:
+// two gateways on `auto` pick the strongest (proposal_choose.cpp has the rule).
 #pragma once
 
 #include <cstdint>
@@ -78,6 +78,11 @@ struct ChildChoice {
 [[nodiscard]] std::expected<ChildChoice, NoCommonGround> choose(const ChildOffers& ours,
                                                                 const wire::SaPayload& theirs,
                                                                 ChildSpi our_spi, Pfs pfs);
+
+// The group with this number in what we offer (INVALID_KE_PAYLOAD names one, RFC 7296 1.3); null if
+// it is not there.
+[[nodiscard]] const GroupRow* offered_group(const IkeOffers& offers, std::uint16_t id);
+[[nodiscard]] const GroupRow* offered_group(const ChildOffers& offers, std::uint16_t id);
 
 // As initiator: the peer's answer must be one proposal out of what we offered (RFC 7296 2.7).
 // `our_spi` is the one that was offered: 8 bytes in a rekey, empty in IKE_SA_INIT; the peer's must

@@ -1,6 +1,7 @@
 // As responder: the best of what both sides can do. As initiator: whether the answer is one of our
 // proposals.
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include <fmt/format.h>
@@ -29,23 +30,33 @@ struct Best {
   Candidates candidates;
 };
 
-// Our first offer that fits any of the peer's proposals; of those that fit it, the one whose
-// algorithms stand first in our lists. Of equals the peer's first.
+// The responder chooses (RFC 7296 2.7, 3.3), and our order is what it goes by:
+//   1. Our offers in turn, until one fits any of the peer's proposals. Neighbours that list the
+//      same groups in the same order differ in their ciphers only, so they count as one here.
+//   2. There the group decides first: no weak one is taken for the sake of a cipher that ranks
+//      higher. Who wants that pins the group in an offer of its own.
+//   3. Then the offer, and in it cipher, integrity, PRF or ESN. Of equals the peer's first.
 template <typename Algorithms, typename Offer>
 std::optional<Best<Algorithms>> best_match(const std::vector<Offer>& ours,
                                            const wire::SaPayload& theirs, std::size_t spi_size) {
   std::optional<Best<Algorithms>> best;
+  const Offer* before = nullptr;
   for (const Offer& offer : ours) {
+    if (best && before->groups != offer.groups) return best;
+    before = &offer;
+    // Of another offer only a better group is better.
+    const std::size_t group_to_beat =
+        best ? best->rank.front() : std::numeric_limits<std::size_t>::max();
     for (const wire::Proposal& proposal : theirs.proposals) {
       auto candidates = negotiation::read_proposal(proposal, protocol_of(offer), spi_size);
       if (!candidates) continue;
       const auto fit = negotiation::match(offer, *candidates);
-      if (!fit || (best && best->rank <= fit->rank)) continue;
+      if (!fit || fit->rank.front() >= group_to_beat) continue;
+      if (best && best->rank <= fit->rank) continue;
       best = {fit->algorithms, fit->rank, &proposal, *std::move(candidates)};
     }
-    if (best) return best;
   }
-  return std::nullopt;
+  return best;
 }
 
 // RFC 7296 1.2: no key exchange is negotiated in IKE_AUTH. Peers that list groups there all the
@@ -164,7 +175,25 @@ Result<Best<Algorithms>> accept_one(const std::vector<Offer>& ours, const wire::
   return Best<Algorithms>{fit->algorithms, fit->rank, &proposal, *std::move(candidates)};
 }
 
+template <typename Offer>
+const GroupRow* group_by_number(const std::vector<Offer>& offers, std::uint16_t id) {
+  for (const Offer& offer : offers) {
+    for (const GroupRow* group : offer.groups) {
+      if (group != nullptr && std::to_underlying(group->id) == id) return group;
+    }
+  }
+  return nullptr;
+}
+
 }  // namespace
+
+const GroupRow* offered_group(const IkeOffers& offers, std::uint16_t id) {
+  return group_by_number(offers, id);
+}
+
+const GroupRow* offered_group(const ChildOffers& offers, std::uint16_t id) {
+  return group_by_number(offers, id);
+}
 
 std::expected<IkeChoice, NoCommonGround> choose(const IkeOffers& ours,
                                                 const wire::SaPayload& theirs, ByteView our_spi) {

@@ -169,7 +169,7 @@ std::optional<Match<crypto::IkeAlgorithms>> match(const IkeOffer& ours, const Ca
   if (!integrity) return std::nullopt;
   return Match<crypto::IkeAlgorithms>{
       {cipher, integrity->first, ours.prfs[*prf], ours.groups[*group]},
-      {*encryption, integrity->second, *prf, *group}};
+      {*group, *encryption, integrity->second, *prf}};
 }
 
 std::optional<Match<ChildAlgorithms>> match(const ChildOffer& ours, const Candidates& theirs) {
@@ -187,7 +187,7 @@ std::optional<Match<ChildAlgorithms>> match(const ChildOffer& ours, const Candid
   if (!integrity || !group || !esn) return std::nullopt;
   return Match<ChildAlgorithms>{
       {ours.protocol, cipher, integrity->first, group->first, ours.sequence_numbers[*esn]},
-      {encryption, integrity->second, group->second, *esn}};
+      {group->second, encryption, integrity->second, *esn}};
 }
 
 }  // namespace ipsec::core::negotiation

@@ -36,8 +36,8 @@ struct Candidates {
                                                                    wire::ProtocolId protocol,
                                                                    std::size_t spi_size);
 
-// Where each choice stands in our lists, the offer's own lists in turn: the smaller, compared in
-// this order, the better we like it.
+// Where each choice stands in our lists, the group first, then the cipher, integrity, and PRF or
+// ESN: the smaller, compared in this order, the better we like it.
 using Rank = std::array<std::size_t, 4>;
 
 template <typename Algorithms>

@@ -54,7 +54,7 @@ void prepare_auth(Turn& turn, Sa& sa) {
   state.child = gather_first_child(turn, sa);
 }
 
-void first_spi_ready(Turn& turn, Sa& sa, const std::expected<ChildSpi, KernelError>& result) {
+void first_spi_ready(Turn& turn, Sa& sa, const std::expected<xfrm::SaKey, KernelError>& result) {
   auto& state = std::get<AuthPreparing>(sa.state);
   if (!result) {
     fail_opening(turn, sa,
@@ -62,7 +62,7 @@ void first_spi_ready(Turn& turn, Sa& sa, const std::expected<ChildSpi, KernelErr
     return;
   }
   state.child->spi_wanted.reset();
-  state.child->spi = *result;
+  state.child->reserved = *result;
   send_auth_when_ready(turn, sa);
 }
 

@@ -7,7 +7,7 @@ namespace ipsec::v2 {
 
 // As initiator, once the shared secret is known: asks for the first child's SPI, or sends.
 void prepare_auth(Turn& turn, Sa& sa);
-void first_spi_ready(Turn& turn, Sa& sa, const std::expected<ChildSpi, KernelError>& result);
+void first_spi_ready(Turn& turn, Sa& sa, const std::expected<xfrm::SaKey, KernelError>& result);
 // All of it is there: sends IKE_AUTH.
 void send_auth_when_ready(Turn& turn, Sa& sa);
 

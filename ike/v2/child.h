@@ -19,9 +19,10 @@
 
 namespace ipsec::v2 {
 
-// The life of a child. Inbound always works; what differs is the outbound half and who ends it.
+// The life of a child. Its phase is all there is to know of what the kernel holds of it.
 //
 //   InboundOnly --(old one deleted, or first packet)--> Active --> Replaced --> Lingering --> gone
+//   Unmade --(Delete answered)--> gone
 //
 // InboundOnly: we answered a rekey; the outbound half waits until the peer is known to be ready.
 struct InboundOnly {
@@ -38,7 +39,12 @@ struct Replaced {
 struct Lingering {
   Time until{};
 };
-using ChildPhase = std::variant<InboundOnly, Active, Replaced, Lingering>;
+// The peer has made it and we have not: it is to be deleted there, at once. Our kernel holds no
+// half of it, at most the SPI it was offered under.
+struct Unmade {
+  std::optional<xfrm::SaKey> reserved;
+};
+using ChildPhase = std::variant<InboundOnly, Active, Replaced, Lingering, Unmade>;
 
 // A question to the kernel about the outbound half: what is to become of it hangs on the answer.
 struct Switch {
@@ -74,6 +80,19 @@ struct Child {
     return std::holds_alternative<Active>(phase) || std::holds_alternative<InboundOnly>(phase);
   }
   [[nodiscard]] bool lingering() const { return std::holds_alternative<Lingering>(phase); }
+  [[nodiscard]] bool unmade() const { return std::holds_alternative<Unmade>(phase); }
+  // What of it the kernel holds, or is about to.
+  [[nodiscard]] bool has_outbound() const {
+    const auto* replaced = std::get_if<Replaced>(&phase);
+    return replaced != nullptr ? replaced->outbound_installed
+                               : std::holds_alternative<Active>(phase);
+  }
+  // For us to delete from then on.
+  [[nodiscard]] Time delete_at() const {
+    const auto* replaced = std::get_if<Replaced>(&phase);
+    if (replaced != nullptr) return replaced->delete_at;
+    return unmade() ? Time{} : kNever;
+  }
 };
 
 }  // namespace ipsec::v2

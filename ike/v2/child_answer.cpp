@@ -33,7 +33,7 @@ void conclude(Turn& turn, Sa& sa, wire::Payloads payloads) {
 
 //   <-- HDR, SK {[IDr, AUTH,] N(error)}
 void refuse(Turn& turn, Sa& sa, NotifyType type, Failure why, Bytes data = {}) {
-  abandon(turn, sa, answer_of(sa));
+  abandon(turn, answer_of(sa));
   wire::Payloads payloads;
   payloads.emplace_back(make_notify(type, std::move(data)));
   conclude(turn, sa, std::move(payloads));
@@ -73,17 +73,16 @@ std::string describe_rules(const core::TunnelConfig& tunnel) {
 }
 
 // What a rekey request is refused for (RFC 7296 2.25.1), or nothing.
-std::optional<NotifyType> check_rekeyed(const Established& up, const Child* old, ChildSpi spi) {
-  const auto* request = std::get_if<ChildRequest>(&up.ours);
-  // Ours, and the kernel has not answered yet: the peer may ask again.
-  const bool coming = request != nullptr && request->made && request->made->outbound == spi;
-  if (old == nullptr && coming) return NotifyType::temporary_failure;
+std::optional<NotifyType> check_rekeyed(Established& up, const Child* old, ChildSpi spi) {
+  // Not here yet, or perhaps not even known, since the answer that makes it is still on its way: the
+  // peer may ask again (RFC 7296 2.25). CHILD_SA_NOT_FOUND would make it forget the child.
+  const bool may_come = old == nullptr && up.unanswered_child() != nullptr;
+  if (may_come || up.coming(spi) != nullptr) return NotifyType::temporary_failure;
   if (old == nullptr || old->lingering()) return NotifyType::child_sa_not_found;
   const auto* deletes = std::get_if<ChildDeleteRequest>(&up.ours);
   const bool deleting = deletes != nullptr &&
                         std::ranges::find(deletes->children, old->id) != deletes->children.end();
-  const bool replaced = std::holds_alternative<Replaced>(old->phase);
-  if (deleting || replaced) return NotifyType::temporary_failure;
+  if (deleting || old->delete_at() != kNever) return NotifyType::temporary_failure;
   return std::nullopt;
 }
 
@@ -96,24 +95,6 @@ void note_crossing(Established& up, const ChildAnswer& answer) {
   const bool same_new =
       !ours->replaces && ours->rule == answer.rule && ours->offered == answer.selectors;
   if (same_rekey || same_new) ours->rival = RivalChild{answer.id, answer.nonces.lowest()};
-}
-
-Child make_child(Turn& turn, const Sa& sa, const ChildAnswer& answer) {
-  Child child;
-  child.id = answer.id;
-  child.rule = answer.rule;
-  child.reqid = sa.tunnel().children[answer.rule].reqid;
-  child.protocol = answer.choice->algorithms.protocol;
-  child.inbound = answer.spi;
-  child.outbound = answer.choice->peer_spi;
-  child.local = sa.local;
-  child.remote = sa.remote;
-  child.encapsulated = sa.nat.any();
-  child.selectors = answer.selectors;
-  child.algorithms = answer.choice->algorithms;
-  child.lowest_nonce = answer.nonces.lowest();
-  set_child_lifetime(turn, sa.tunnel(), child);
-  return child;
 }
 
 void install_when_ready(Turn& turn, Sa& sa) {
@@ -130,7 +111,7 @@ void install_when_ready(Turn& turn, Sa& sa) {
            child_failure(Cause::internal, {}, {}, describe(keys.error())));
     return;
   }
-  answer.made = make_child(turn, sa, answer);
+  answer.made = make_child(turn, sa, answer.id, answer);
   // With an old child in place outbound waits until the peer is ready; without one there is nothing
   // to lose.
   const bool waits = answer.replaces || sa.association->accompanied;
@@ -261,7 +242,7 @@ void serve_child(Turn& turn, Sa& sa, const Received& message, wire::ExchangeType
       core::StartJob{sa.id, *answer.agree_wanted, core::AgreeKey{group->id, answer.peer_public}});
 }
 
-void answer_spi_ready(Turn& turn, Sa& sa, const std::expected<ChildSpi, KernelError>& result) {
+void answer_spi_ready(Turn& turn, Sa& sa, const std::expected<xfrm::SaKey, KernelError>& result) {
   ChildAnswer& answer = answer_of(sa);
   answer.spi_wanted.reset();
   if (!result) {
@@ -269,9 +250,9 @@ void answer_spi_ready(Turn& turn, Sa& sa, const std::expected<ChildSpi, KernelEr
            child_failure(Cause::kernel_refused, describe(Error(result.error())), {}));
     return;
   }
-  answer.spi = *result;
+  answer.reserved = *result;
   // The same choice once more, now with the SPI in its answer.
-  answer.choice = core::choose(answer.offers, answer.offered, answer.spi, answer.pfs).value();
+  answer.choice = core::choose(answer.offers, answer.offered, result->spi, answer.pfs).value();
   install_when_ready(turn, sa);
 }
 
@@ -293,7 +274,7 @@ void answer_installed(Turn& turn, Sa& sa, const std::expected<void, KernelError>
   answer.install_wanted.reset();
   if (!result) {
     answer.made.reset();
-    answer.spi = {};
+    answer.reserved.reset();
     refuse(turn, sa, NotifyType::temporary_failure,
            child_failure(Cause::kernel_refused, describe(Error(result.error())), {}));
     return;

@@ -14,10 +14,12 @@ void first_child_answered(Turn& turn, Sa& sa, ChildRequest request, const Receiv
 void start_child(Turn& turn, Sa& sa, std::size_t rule, core::SelectorPair selectors);
 void start_child_rekey(Turn& turn, Sa& sa, Child& child);
 // The kernel, the worker pool: what ChildRequest waits for.
-void request_spi_ready(Turn& turn, Sa& sa, const std::expected<ChildSpi, KernelError>& result);
+void request_spi_ready(Turn& turn, Sa& sa, const std::expected<xfrm::SaKey, KernelError>& result);
 void request_key_ready(Turn& turn, Sa& sa, core::JobResult result);
 void request_secret_ready(Turn& turn, Sa& sa, core::JobResult result);
 void request_installed(Turn& turn, Sa& sa, const std::expected<void, KernelError>& result);
+// The peer deletes what it made, before our kernel has spoken.
+void forsake_child_request(Turn& turn, Sa& sa);
 // The answer was of no use.
 void fail_child_request(Turn& turn, Sa& sa, core::Failure why);
 
@@ -27,13 +29,8 @@ void fail_child_request(Turn& turn, Sa& sa, core::Failure why);
 // what the caller knows already.
 void serve_child(Turn& turn, Sa& sa, const Received& message, wire::ExchangeType exchange,
                  wire::Payloads preface, ChildAnswer child);
-void answer_spi_ready(Turn& turn, Sa& sa, const std::expected<ChildSpi, KernelError>& result);
+void answer_spi_ready(Turn& turn, Sa& sa, const std::expected<xfrm::SaKey, KernelError>& result);
 void answer_agreed(Turn& turn, Sa& sa, core::JobResult result);
 void answer_installed(Turn& turn, Sa& sa, const std::expected<void, KernelError>& result);
-
-// --- Both ---
-
-// When a child is to be rekeyed: earlier than its lifetime, by a random margin.
-void set_child_lifetime(Turn& turn, const core::TunnelConfig& tunnel, Child& child);
 
 }  // namespace ipsec::v2

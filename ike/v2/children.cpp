@@ -8,6 +8,9 @@
 namespace ipsec::v2 {
 namespace {
 
+// Rekeys come in the last tenth of a lifetime, less as much again at random.
+constexpr double kRekeyJitter = 0.1;
+
 std::optional<xfrm::UdpEncapsulation> encapsulation(const Endpoint& from, const Endpoint& to,
                                                     bool wanted) {
   if (!wanted) return std::nullopt;
@@ -46,15 +49,8 @@ xfrm::SaSpec half(const Sa& sa, const Child& child, xfrm::Direction direction,
 }
 
 xfrm::PolicySpec policies_of(const Child& child) {
-  return {child.reqid,    child.local.address,   child.remote.address,  child.protocol,
-          child.outbound, child.selectors.local, child.selectors.remote};
-}
-
-bool has_outbound(const Child& child) {
-  if (const auto* replaced = std::get_if<Replaced>(&child.phase)) {
-    return replaced->outbound_installed;
-  }
-  return std::holds_alternative<Active>(child.phase);
+  return {child.reqid,    child.local.address,   child.remote.address,   child.protocol,
+          child.outbound, child.selectors.local, child.selectors.remote, {}};
 }
 
 void tell_down(Turn& turn, const Association& association, const Child& child) {
@@ -63,16 +59,44 @@ void tell_down(Turn& turn, const Association& association, const Child& child) {
   }
 }
 
-// Policies stay while any other child of the same rule uses the same selectors.
-void drop_policies_if_last(Turn& turn, const Association& association, const Child& child) {
-  const bool shared = std::ranges::any_of(association.children, [&](const Child& other) {
-    return other.id != child.id && other.rule == child.rule && !other.lingering() &&
-           other.selectors == child.selectors;
-  });
-  if (!shared) turn.act(core::RemovePolicies{policies_of(child)});
+void drop_halves(Turn& turn, const Child& child) {
+  if (const auto* unmade = std::get_if<Unmade>(&child.phase)) {
+    if (unmade->reserved) turn.act(core::RemoveSa{*unmade->reserved});
+    return;
+  }
+  if (child.has_outbound()) turn.act(core::RemoveSa{child.outbound_key()});
+  turn.act(core::RemoveSa{child.inbound_key()});
 }
 
 }  // namespace
+
+Child make_child(Turn& turn, const Sa& sa, ChildId id, const ChildMaking& making) {
+  Child child;
+  child.id = id;
+  child.rule = making.rule;
+  child.reqid = sa.tunnel().children[making.rule].reqid;
+  child.protocol = making.choice->algorithms.protocol;
+  child.inbound = making.reserved->spi;
+  child.outbound = making.choice->peer_spi;
+  // Where the SPI was allocated, even if the peer has moved since: the kernel knows it by that.
+  child.local = {making.reserved->destination, sa.local.port};
+  child.remote = sa.remote;
+  child.encapsulated = sa.nat.any();
+  child.selectors = making.selectors;
+  child.algorithms = making.choice->algorithms;
+  child.lowest_nonce = making.nonces.lowest();
+  const Duration lifetime = sa.tunnel().children[making.rule].lifetime;
+  child.rekey_at = turn.now + turn.jittered(lifetime * 9 / 10, kRekeyJitter);
+  child.expires_at = turn.now + lifetime;
+  return child;
+}
+
+void leave_unmade(Association& association, Child child, std::optional<xfrm::SaKey> reserved) {
+  child.phase = Unmade{reserved};
+  child.rekey_at = kNever;
+  child.expires_at = kNever;
+  association.children.push_back(std::move(child));
+}
 
 core::Ticket install_child(Turn& turn, const Sa& sa, Child& child, const crypto::ChildKeys& keys,
                            wire::Role our_role_in_exchange, Halves halves) {
@@ -128,23 +152,33 @@ void switch_answered(Turn& turn, Sa& sa, core::Ticket ticket, bool done) {
 }
 
 void supersede(Turn& turn, Child& old, ChildId successor, Owes who) {
-  const bool outbound = has_outbound(old);
+  const bool outbound = old.has_outbound();
   old.successor = successor;
   old.rekey_at = kNever;
   old.phase = Replaced{outbound, who == Owes::we ? turn.now : turn.now + limits::kAwaitDelete};
 }
 
 void drop_outbound(Turn& turn, Child& child) {
-  if (!has_outbound(child)) return;
+  if (!child.has_outbound()) return;
   turn.act(core::RemoveSa{child.outbound_key()});
   if (auto* replaced = std::get_if<Replaced>(&child.phase)) replaced->outbound_installed = false;
 }
 
+// Policies stay while any other child of the same rule uses the same selectors.
+void drop_policies_if_last(Turn& turn, const Association& association, const Child& child) {
+  const bool shared = std::ranges::any_of(association.children, [&](const Child& other) {
+    return other.id != child.id && other.rule == child.rule && !other.lingering() &&
+           !other.unmade() && other.selectors == child.selectors;
+  });
+  if (!shared) turn.act(core::RemovePolicies{policies_of(child)});
+}
+
 void retire(Turn& turn, Sa& sa, Child& child) {
   Association& association = *sa.association;
+  if (child.unmade()) return remove_child(turn, association, child.id);
   Child* successor = child.successor ? association.find(*child.successor) : nullptr;
   if (successor != nullptr) switch_outbound(turn, sa, *successor);
-  if (has_outbound(child)) turn.act(core::RemoveSa{child.outbound_key()});
+  if (child.has_outbound()) turn.act(core::RemoveSa{child.outbound_key()});
   drop_policies_if_last(turn, association, child);
   if (successor == nullptr) tell_down(turn, association, child);
   child.phase = Lingering{turn.now + limits::kInboundLinger};
@@ -155,9 +189,8 @@ void retire(Turn& turn, Sa& sa, Child& child) {
 void remove_child(Turn& turn, Association& association, ChildId id) {
   Child* child = association.find(id);
   if (child == nullptr) return;
-  if (has_outbound(*child)) turn.act(core::RemoveSa{child->outbound_key()});
-  turn.act(core::RemoveSa{child->inbound_key()});
-  if (!child->lingering()) {
+  drop_halves(turn, *child);
+  if (!child->lingering() && !child->unmade()) {
     drop_policies_if_last(turn, association, *child);
     if (!child->successor) tell_down(turn, association, *child);
   }
@@ -179,37 +212,31 @@ void sweep_children(Turn& turn, Association& association) {
   for (const ChildId id : due) remove_child(turn, association, id);
 }
 
-void abandon(Turn& turn, const Sa& sa, ChildRequest& request) {
-  if (request.made) {
-    if (has_outbound(*request.made)) turn.act(core::RemoveSa{request.made->outbound_key()});
-    turn.act(core::RemoveSa{request.made->inbound_key()});
-  } else if (request.spi) {
-    const auto protocol = request.offers.front().protocol;
-    turn.act(core::RemoveSa{{sa.local.address, protocol, request.spi}});
+void abandon(Turn& turn, const ChildMaking& making) {
+  if (making.made) {
+    drop_halves(turn, *making.made);
+  } else if (making.reserved) {
+    turn.act(core::RemoveSa{*making.reserved});
   }
 }
 
-void abandon(Turn& turn, const Sa& sa, ChildAnswer& answer) {
-  if (answer.made) {
-    if (has_outbound(*answer.made)) turn.act(core::RemoveSa{answer.made->outbound_key()});
-    turn.act(core::RemoveSa{answer.made->inbound_key()});
-  } else if (answer.spi) {
-    const auto protocol = answer.offers.front().protocol;
-    turn.act(core::RemoveSa{{sa.local.address, protocol, answer.spi}});
-  }
-}
-
-void abandon_exchanges(Turn& turn, Sa& sa, Established& up) {
-  if (auto* request = std::get_if<ChildRequest>(&up.ours)) abandon(turn, sa, *request);
+void abandon_exchanges(Turn& turn, Established& up) {
+  const auto give_back = [&turn](const ChildMaking& making) {
+    abandon(turn, making);
+    // They came with both halves and point at this child, whatever they did before.
+    const bool pointed = making.made && making.made->has_outbound();
+    if (pointed) turn.act(core::RemovePolicies{policies_of(*making.made)});
+  };
+  if (const auto* request = std::get_if<ChildRequest>(&up.ours)) give_back(*request);
   up.ours = std::monostate{};
   if (up.peers) {
-    if (auto* answer = std::get_if<ChildAnswer>(&up.peers->what)) abandon(turn, sa, *answer);
+    if (const auto* answer = std::get_if<ChildAnswer>(&up.peers->what)) give_back(*answer);
     up.peers.reset();
   }
 }
 
 void repoint(Turn& turn, const Sa& sa, Child& child) {
-  if (!has_outbound(child)) return;
+  if (!child.has_outbound()) return;
   core::InstallSas install;
   install.sa = sa.id;
   install.ticket = turn.numbers.next<core::Ticket>();
@@ -239,7 +266,11 @@ void take_over(Turn& turn, Sa& sa) {
 
 void bequeath_children(Turn& turn, Association& from, Association& to) {
   for (Child& child : from.children) {
-    if (has_outbound(child)) turn.act(core::RemoveSa{child.outbound_key()});
+    if (child.unmade()) {
+      drop_halves(turn, child);
+      continue;
+    }
+    if (child.has_outbound()) turn.act(core::RemoveSa{child.outbound_key()});
     if (!child.lingering()) tell_down(turn, from, child);
     child.phase = Lingering{turn.now + limits::kInboundLinger};
     child.rekey_at = kNever;
@@ -252,12 +283,13 @@ void bequeath_children(Turn& turn, Association& from, Association& to) {
 }
 
 void move_child(Turn& turn, const Sa& sa, Child& child) {
+  if (child.unmade()) return;
   const bool there =
       child.local == sa.local && child.remote == sa.remote && child.encapsulated == sa.nat.any();
   if (there) return;
   const auto inbound = child.inbound_key();
   const auto outbound = child.outbound_key();
-  const bool outbound_installed = has_outbound(child);
+  const bool outbound_installed = child.has_outbound();
   child.local = sa.local;
   child.remote = sa.remote;
   child.encapsulated = sa.nat.any();

@@ -7,6 +7,14 @@
 
 namespace ipsec::v2 {
 
+// The child as the two sides agreed on it. It is to be rekeyed earlier than its lifetime ends, by a
+// random margin.
+[[nodiscard]] Child make_child(Turn& turn, const Sa& sa, ChildId id, const ChildMaking& making);
+
+// Keeps a child that only the peer has made, until the peer has been told to delete it. The SPI it
+// was offered under goes with it, if the kernel still has it.
+void leave_unmade(Association& association, Child child, std::optional<xfrm::SaKey> reserved);
+
 enum class Halves : std::uint8_t { both, inbound_only };
 
 // Fills the kernel's specs from the keys and asks for their installation. With inbound_only the
@@ -31,6 +39,7 @@ void drop_outbound(Turn& turn, Child& child);
 
 // The Delete went through: inbound lingers, everything else goes now.
 void retire(Turn& turn, Sa& sa, Child& child);
+void drop_policies_if_last(Turn& turn, const Association& association, const Child& child);
 // At once, with both halves, and out of the list.
 void remove_child(Turn& turn, Association& association, ChildId id);
 void remove_all_children(Turn& turn, Association& association);
@@ -38,9 +47,9 @@ void remove_all_children(Turn& turn, Association& association);
 void sweep_children(Turn& turn, Association& association);
 
 // An exchange that will not be finished: SPIs and kernel SAs it has taken are given back.
-void abandon_exchanges(Turn& turn, Sa& sa, Established& up);
-void abandon(Turn& turn, const Sa& sa, ChildRequest& request);
-void abandon(Turn& turn, const Sa& sa, ChildAnswer& answer);
+void abandon_exchanges(Turn& turn, Established& up);
+// Its policies are the caller's business: another child may carry on with them.
+void abandon(Turn& turn, const ChildMaking& making);
 
 // Points the policies at this child, whose outbound half is in place.
 void repoint(Turn& turn, const Sa& sa, Child& child);

@@ -37,7 +37,7 @@ Time ike_rekey_time(Turn& turn, const core::TunnelConfig& tunnel) {
 void close(Turn& turn, Sa& sa, std::string reason) {
   if (sa.closed()) return;
   const bool was_current = sa.is_current() && sa.established() != nullptr;
-  if (auto* up = sa.established()) abandon_exchanges(turn, sa, *up);
+  if (auto* up = sa.established()) abandon_exchanges(turn, *up);
   sa.state = Closed{reason};
   if (was_current) end(turn, sa.association, sa.id, std::move(reason));
 }

@@ -187,13 +187,10 @@ void handle_ike_rekey_refusal(Turn& turn, Sa& sa, const Received& message) {
   if (type == NotifyType::invalid_ke_payload && request.restarts < limits::kInitRestarts) {
     Reader reader(error->data);
     const std::uint16_t wanted = reader.u16("group");
-    for (const auto& offer : sa.tunnel().offers) {
-      const auto group = std::ranges::find_if(offer.groups, [&](const GroupRow* row) {
-        return static_cast<std::uint16_t>(row->id) == wanted;
-      });
-      if (group == offer.groups.end() || *group == request.group) continue;
+    const GroupRow* group = core::offered_group(sa.tunnel().offers, wanted);
+    if (group != nullptr && group != request.group) {
       ++request.restarts;
-      want_key(turn, sa, request, *group);
+      want_key(turn, sa, request, group);
       return;
     }
   }
@@ -242,9 +239,7 @@ void handle_ike_rekey_request(Turn& turn, Sa& sa, const Received& message) {
   }
   const GroupRow& group = *choice->algorithms.group;
   if (ke.group != static_cast<std::uint16_t>(group.id)) {
-    Writer data;
-    data.u16(static_cast<std::uint16_t>(group.id));
-    return refuse(turn, sa, NotifyType::invalid_ke_payload, to_bytes(data.view()));
+    return refuse(turn, sa, NotifyType::invalid_ke_payload, group_bytes(group));
   }
   IkeRekeyAnswer answer;
   answer.id = turn.numbers.next<SaId>();

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "ike/base/limits.h"
+#include "ike/v2/child_exchange.h"
 #include "ike/v2/children.h"
 #include "ike/v2/establish.h"
 #include "ike/v2/handlers.h"
@@ -20,13 +22,12 @@ wire::ProtocolId wire_protocol(xfrm::Protocol protocol) {
 }
 
 // Deletes name the SPIs the sender receives on (RFC 7296 3.11), one payload for each protocol.
-wire::Payloads delete_payloads(Association& association, std::span<const ChildId> children) {
+wire::Payloads delete_payloads(std::span<const xfrm::SaKey> inbound) {
   wire::Payloads payloads;
   for (const auto protocol : {xfrm::Protocol::esp, xfrm::Protocol::ah}) {
     wire::DeletePayload payload{wire_protocol(protocol), {}};
-    for (const ChildId id : children) {
-      const Child* child = association.find(id);
-      if (child != nullptr && child->protocol == protocol) payload.spis.push_back(child->inbound);
+    for (const xfrm::SaKey& key : inbound) {
+      if (key.protocol == protocol) payload.spis.push_back(key.spi);
     }
     if (!payload.spis.empty()) payloads.emplace_back(std::move(payload));
   }
@@ -38,18 +39,34 @@ bool being_deleted_by_us(const Established& up, ChildId id) {
   return request != nullptr && std::ranges::find(request->children, id) != request->children.end();
 }
 
-// The children a Delete of the peer names, and what goes back for them. Those that we are deleting
-// ourselves at the moment are left out of the answer (RFC 7296 1.4.1).
-std::vector<ChildId> delete_named(Turn& turn, Sa& sa, const wire::DeletePayload& payload) {
-  std::vector<ChildId> answered;
+// The peer may have made the child we asked for and deleted it again before its answer reached us.
+void remember_early_delete(Established& up, ChildSpi spi) {
+  ChildRequest* request = up.unanswered_child();
+  if (request == nullptr || request->deleted_early.size() == limits::kSpisPerDelete) return;
+  request->deleted_early.push_back(spi);
+}
+
+// The children a Delete of the peer names, and the halves of ours that go back for them. Those that
+// we are deleting ourselves at the moment are left out of the answer (RFC 7296 1.4.1).
+std::vector<xfrm::SaKey> delete_named(Turn& turn, Sa& sa, const wire::DeletePayload& payload) {
+  std::vector<xfrm::SaKey> answered;
   Association& association = *sa.association;
   for (const ChildSpi spi : payload.spis) {
+    const ChildRequest* coming = sa.established()->coming(spi);
+    if (coming != nullptr &&
+        wire_protocol(coming->choice->algorithms.protocol) == payload.protocol) {
+      answered.push_back(*coming->reserved);
+      forsake_child_request(turn, sa);
+      continue;
+    }
     Child* child = association.find_outbound(spi);
+    if (child == nullptr) remember_early_delete(*sa.established(), spi);
     if (child == nullptr || child->lingering() ||
         wire_protocol(child->protocol) != payload.protocol) {
       continue;
     }
-    if (!being_deleted_by_us(*sa.established(), child->id)) answered.push_back(child->id);
+    if (!being_deleted_by_us(*sa.established(), child->id))
+      answered.push_back(child->inbound_key());
     retire(turn, sa, *child);
   }
   return answered;
@@ -59,10 +76,14 @@ std::vector<ChildId> delete_named(Turn& turn, Sa& sa, const wire::DeletePayload&
 
 //   HDR, SK {D} -->
 void start_child_delete(Turn& turn, Sa& sa, std::vector<ChildId> children) {
-  const auto payloads = delete_payloads(*sa.association, children);
+  std::vector<xfrm::SaKey> inbound;
   for (const ChildId id : children) {
-    if (Child* child = sa.association->find(id)) drop_outbound(turn, *child);
+    Child* child = sa.association->find(id);
+    if (child == nullptr) continue;
+    inbound.push_back(child->inbound_key());
+    drop_outbound(turn, *child);
   }
+  const auto payloads = delete_payloads(inbound);
   sa.established()->ours = ChildDeleteRequest{std::move(children)};
   send_informational(turn, sa, payloads);
 }
@@ -84,7 +105,7 @@ void start_probe(Turn& turn, Sa& sa) {
 void handle_informational_request(Turn& turn, Sa& sa, const Received& message) {
   auto& up = *sa.established();
   bool ike_deleted = false;
-  std::vector<ChildId> answered;
+  std::vector<xfrm::SaKey> answered;
   for (const auto& payload : message.payloads) {
     const auto* deletes = std::get_if<wire::DeletePayload>(&payload);
     if (deletes == nullptr) continue;
@@ -96,7 +117,7 @@ void handle_informational_request(Turn& turn, Sa& sa, const Received& message) {
     }
   }
   // RFC 7296 1.4.1: the answer to the Delete of an IKE SA is empty.
-  const auto payloads = ike_deleted ? wire::Payloads{} : delete_payloads(*sa.association, answered);
+  const auto payloads = ike_deleted ? wire::Payloads{} : delete_payloads(answered);
   send_answer(turn, sa, up.window, wire::ExchangeType::informational, payloads);
   if (!ike_deleted) return;
   if (up.rival && up.rival->born && sa.is_current()) {

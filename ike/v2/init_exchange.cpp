@@ -70,15 +70,6 @@ void send_init(Turn& turn, Sa& sa, InitSent next) {
   sa.state = std::move(next);
 }
 
-const GroupRow* offered_group(const core::IkeOffers& offers, std::uint16_t id) {
-  for (const auto& offer : offers) {
-    for (const GroupRow* group : offer.groups) {
-      if (static_cast<std::uint16_t>(group->id) == id) return group;
-    }
-  }
-  return nullptr;
-}
-
 // RFC 7296 2.23: with a NAT between, everything from IKE_AUTH on goes over port 4500.
 void float_ports(Sa& sa) {
   if (!sa.nat.any()) return;
@@ -174,7 +165,7 @@ void handle_init_refusal(Turn& turn, Sa& sa, const Received& message) {
   if (const auto* wrong_group = find_notify(message.payloads, NotifyType::invalid_ke_payload)) {
     Reader reader(wrong_group->data);
     const std::uint16_t wanted = reader.u16("group");
-    const GroupRow* group = offered_group(sa.tunnel().offers, wanted);
+    const GroupRow* group = core::offered_group(sa.tunnel().offers, wanted);
     if (group == nullptr || group == state.group || !restart_allowed()) {
       keep_hint(turn, state,
                 failure(Cause::invalid_ke, core::describe(sa.tunnel().offers),
@@ -223,10 +214,20 @@ std::optional<Opening> read_opening(std::span<const wire::Payload> payloads) {
   return whole ? std::optional(opening) : std::nullopt;
 }
 
+// COOKIE and INVALID_KE_PAYLOAD move an opening on; what ends it goes out so often a second at most
+// (RFC 7296 2.21).
+bool may_refuse(Turn& turn, NotifyType why) {
+  if (why == NotifyType::cookie || why == NotifyType::invalid_ke_payload) return true;
+  if (turn.clear_refusals.take(turn.now)) return true;
+  turn.drop("refusal withheld, too many a second");
+  return false;
+}
+
 // Without state: SPIr is zero in a refusal (RFC 7296 2.6).
 //   <-- HDR(A,0), N(...)
 void refuse_init(Turn& turn, const core::Datagram& datagram, const wire::Header& header,
                  wire::NotifyPayload why) {
+  if (!may_refuse(turn, why.type)) return;
   const std::vector<wire::Payload> payloads{std::move(why)};
   auto message =
       wire::write_message(init_header(header.initiator_spi, {}, wire::Role::responder), payloads);
@@ -344,16 +345,19 @@ std::unique_ptr<Sa> make_half_open(Turn& turn, const OpeningRequest& request,
 
 }  // namespace
 
+void refuse_stranger(Turn& turn, const core::Datagram& datagram) {
+  const auto request = read_request(turn, datagram);
+  if (!request) return;
+  refuse_init(turn, *request, make_notify(NotifyType::no_proposal_chosen));
+  turn.drop("no tunnel for this peer address");
+}
+
 std::unique_ptr<Sa> answer_init(Turn& turn, const core::Datagram& datagram,
                                 const core::Cookies& cookies, CookieNeeded needed) {
   const auto request = read_request(turn, datagram);
   if (!request) return nullptr;
   const auto candidates =
       turn.directory.offers_for(datagram.local.address, datagram.remote.address);
-  if (candidates.empty()) {
-    refuse_init(turn, *request, make_notify(NotifyType::no_proposal_chosen));
-    return turn.drop("no tunnel for this peer address"), nullptr;
-  }
   if (needed == CookieNeeded::yes && !cookie_is_right(turn, *request, cookies)) return nullptr;
   auto choice = negotiate(turn, *request, candidates);
   return choice ? make_half_open(turn, *request, *std::move(choice)) : nullptr;
@@ -404,10 +408,10 @@ void repeat_init_answer(Turn& turn, const Sa& sa, const core::Datagram& datagram
 
 void release_opening(Turn& turn, Sa& sa) {
   if (auto* state = std::get_if<AuthPreparing>(&sa.state)) {
-    if (state->child) abandon(turn, sa, *state->child);
+    if (state->child) abandon(turn, *state->child);
   }
   if (auto* state = std::get_if<AuthSent>(&sa.state)) {
-    if (state->child) abandon(turn, sa, *state->child);
+    if (state->child) abandon(turn, *state->child);
   }
 }
 

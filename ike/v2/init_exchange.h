@@ -15,6 +15,8 @@ void init_secret_ready(Turn& turn, Sa& sa, core::JobResult result);
 
 // As responder. Null where no SA came of it: refused, or asked for a cookie; the peer has been told
 // as far as the RFC says so.
+// Where no tunnel is for these addresses: the peer is told so, and no key exchange computed.
+void refuse_stranger(Turn& turn, const core::Datagram& datagram);
 enum class CookieNeeded : std::uint8_t { no, yes };
 [[nodiscard]] std::unique_ptr<Sa> answer_init(Turn& turn, const core::Datagram& datagram,
                                               const core::Cookies& cookies, CookieNeeded needed);

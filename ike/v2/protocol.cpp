@@ -136,6 +136,11 @@ namespace {
 // RFC 7296 2.21.4: an unprotected INVALID_IKE_SPI may be anyone's. It is a hint to look at once
 // whether the peer still knows this SA, and no more.
 bool is_doubt(const core::Datagram& datagram) {
+  // What is protected begins so, and is most of all there is: no look at the payloads for that.
+  const auto header = wire::parse_header(datagram.bytes);
+  const bool is_sealed = header && (header->next_payload == wire::PayloadType::encrypted ||
+                                    header->next_payload == wire::PayloadType::encrypted_fragment);
+  if (is_sealed) return false;
   const auto message = wire::parse_message(datagram.bytes);
   return message && !message->sealed &&
          find_notify(message->payloads, NotifyType::invalid_ike_spi) != nullptr;
@@ -187,22 +192,20 @@ void job_done(Turn& turn, Sa& sa, JobId job, core::JobResult result) {
 
 void spi_allocated(Turn& turn, Sa& sa, core::Ticket ticket,
                    const std::expected<xfrm::SaKey, KernelError>& result) {
-  const auto spi =
-      result ? std::expected<ChildSpi, KernelError>(result->spi) : std::unexpected(result.error());
   if (auto* state = std::get_if<AuthPreparing>(&sa.state)) {
     if (state->child && state->child->spi_wanted == ticket) {
-      first_spi_ready(turn, sa, spi);
+      first_spi_ready(turn, sa, result);
       return;
     }
   }
   if (auto* up = sa.established()) {
     const auto* request = std::get_if<ChildRequest>(&up->ours);
     if (request != nullptr && request->spi_wanted == ticket) {
-      return request_spi_ready(turn, sa, spi);
+      return request_spi_ready(turn, sa, result);
     }
     const auto* answer = up->peers ? std::get_if<ChildAnswer>(&up->peers->what) : nullptr;
     if (answer != nullptr && answer->spi_wanted == ticket) {
-      return answer_spi_ready(turn, sa, spi);
+      return answer_spi_ready(turn, sa, result);
     }
   }
   // Nobody waits for it any more.

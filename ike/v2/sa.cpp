@@ -13,6 +13,18 @@ Child* find_child(std::vector<Child>& children, Predicate predicate) {
 
 }  // namespace
 
+ChildRequest* Established::unanswered_child() {
+  auto* request = std::get_if<ChildRequest>(&ours);
+  const bool sent = request != nullptr && !request->nonces.initiator.empty();
+  return sent && !request->choice ? request : nullptr;
+}
+
+const ChildRequest* Established::coming(ChildSpi spi) const {
+  const auto* request = std::get_if<ChildRequest>(&ours);
+  const bool is = request != nullptr && request->choice && request->choice->peer_spi == spi;
+  return is ? request : nullptr;
+}
+
 Child* Association::find(ChildId id) {
   return find_child(children, [id](const Child& child) { return child.id == id; });
 }

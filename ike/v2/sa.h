@@ -49,26 +49,32 @@ struct RivalChild {
   Bytes lowest_nonce;
 };
 
-// A child we ask for. Gather (SPI, perhaps a key), send, perhaps derive, install.
-struct ChildRequest {
+// What making a child takes, whoever asks for it.
+struct ChildMaking {
   std::size_t rule = 0;
-  core::SelectorPair offered;
   std::optional<ChildId> replaces;
-  std::optional<RivalChild> rival;
   core::ChildOffers offers;
-  const GroupRow* group = nullptr;  // of the KE payload; null: none
-  int restarts = 0;                 // INVALID_KE_PAYLOAD answers followed
-  std::optional<core::Ticket> spi_wanted;
-  ChildSpi spi;
-  std::optional<JobId> key_wanted;
-  core::KeyPointer key;
   Nonces nonces;
-  // Once the answer is there:
+  std::optional<core::Ticket> spi_wanted;
+  std::optional<xfrm::SaKey> reserved;  // our SPI, under the address it was allocated for
+  // Once both sides' words are there:
   std::optional<core::ChildChoice> choice;
   core::SelectorPair selectors;
-  std::optional<JobId> secret_wanted;
   std::optional<core::Ticket> install_wanted;
   std::optional<Child> made;
+};
+
+// A child we ask for. Gather (SPI, perhaps a key), send, perhaps derive, install.
+struct ChildRequest : ChildMaking {
+  core::SelectorPair offered;
+  std::optional<RivalChild> rival;
+  const GroupRow* group = nullptr;  // of the KE payload; null: none
+  int restarts = 0;                 // INVALID_KE_PAYLOAD answers followed
+  std::optional<JobId> key_wanted;
+  core::KeyPointer key;
+  std::optional<JobId> secret_wanted;
+  // Deletes of children we do not know, come before the answer: one may be this request's own.
+  std::vector<ChildSpi> deleted_early;
 };
 
 struct IkeRekeyRequest {
@@ -92,25 +98,15 @@ using OurExchange = std::variant<std::monostate, ChildRequest, IkeRekeyRequest, 
                                  IkeDeleteRequest, ProbeRequest>;
 
 // A child the peer asks for, while the worker pool or the kernel has the word.
-struct ChildAnswer {
+struct ChildAnswer : ChildMaking {
   ChildId id;  // that the child will have
-  std::size_t rule = 0;
-  core::SelectorPair selectors;
-  std::optional<ChildId> replaces;
   // Ours crossed it, won and is in place already: what comes of this is for the peer to delete.
   std::optional<ChildId> lost_to;
-  core::ChildOffers offers;
   core::Pfs pfs = core::Pfs::negotiated;
   wire::SaPayload offered;
   Bytes peer_public;
-  Nonces nonces;
-  std::optional<core::Ticket> spi_wanted;
-  ChildSpi spi;
-  std::optional<core::ChildChoice> choice;
   std::optional<JobId> agree_wanted;
   core::JobOutput agreed;
-  std::optional<core::Ticket> install_wanted;
-  std::optional<Child> made;
 };
 
 struct IkeRekeyAnswer {
@@ -215,6 +211,13 @@ struct Established {
   Time keepalive_at = kNever;
   // The lifetime's end, if no rekey came to anything until then (M65).
   Time expires_at = kNever;
+
+  // The peer may have made a child already that we do not know: our request is out, and its answer
+  // is lost or late.
+  [[nodiscard]] ChildRequest* unanswered_child();
+  // Our request of which the peer has made the child that it receives on `spi`, while the worker
+  // pool or our kernel has the word: the association does not know that child yet.
+  [[nodiscard]] const ChildRequest* coming(ChildSpi spi) const;
 };
 
 struct Closed {

@@ -39,10 +39,7 @@ struct Item {
 
 Time delete_children_at(const Association& association) {
   Time at = kNever;
-  for (const Child& child : association.children) {
-    const auto* replaced = std::get_if<Replaced>(&child.phase);
-    if (replaced != nullptr) at = std::min(at, replaced->delete_at);
-  }
+  for (const Child& child : association.children) at = std::min(at, child.delete_at());
   return at;
 }
 
@@ -115,8 +112,7 @@ Time housekeeping_at(const Sa& sa, const Established& up) {
 void delete_due_children(Turn& turn, Sa& sa) {
   std::vector<ChildId> due;
   for (const Child& child : sa.association->children) {
-    const auto* replaced = std::get_if<Replaced>(&child.phase);
-    if (replaced != nullptr && replaced->delete_at <= turn.now) due.push_back(child.id);
+    if (child.delete_at() <= turn.now) due.push_back(child.id);
     if (due.size() == limits::kSpisPerDelete) break;  // the rest in the next exchange
   }
   start_child_delete(turn, sa, std::move(due));

@@ -11,6 +11,7 @@
 #include "ike/base/time.h"
 #include "ike/core/directory.h"
 #include "ike/core/io.h"
+#include "ike/core/rate_limit.h"
 #include "ike/v2/sa.h"
 
 namespace ipsec::v2 {
@@ -56,6 +57,7 @@ struct Turn {
   Numbers& numbers;
   Drops& drops;
   core::Actions& actions;
+  core::RateLimit& clear_refusals;
   std::vector<Signal> signals;
   std::vector<std::unique_ptr<Sa>> born;
 

@@ -50,8 +50,10 @@ bool is_key_length(const Attribute& attribute) {
 }
 
 // A key length in the long form breaks 3.3.5 (the Key Length attribute is always short), so it is
-// kept as an attribute nobody understands and the transform is not chosen. A second key length in
-// one transform says two things at once (3.3: a transform has no two attributes of one type).
+// kept as an attribute nobody understands and the transform is not chosen (3.3.6). A second key
+// length in one transform is a mistake of form, not a thing unknown: a transform MUST NOT have two
+// attributes of one type, other lengths go into transforms of their own (3.3). So it is malformed,
+// and the message refused as a whole (2.21), rather than the transform passed over.
 void parse_attributes(Reader& reader, Transform& transform) {
   for (std::size_t count = 0; reader.more(); ++count) {
     if (count == limits::kAttributesPerTransform) reader.fail("transform attribute count");

@@ -64,6 +64,50 @@ round() {
     wait_until 30 "${table[i]} is up" says_times "$((parity + 1))" "child-up t$n "
   done
   expect_same_keys $((2 * children))
+  expect_negotiated
+}
+
+# What each side says it has agreed on is the row, whole and in these words: ours in the newest lines
+# of the tunnel, charon's in its list of SAs.
+expect_negotiated() {
+  local i n ike child theirs
+  theirs=$(list_sas)
+  for ((i = 0; i < ${#table[@]}; i++)); do
+    n=$((i + 1)) ike=${table[i]%|*} child=${table[i]#*|}
+    expect_same "IKE of t$n" "$(our_algorithms ike-up "$n")" "$(our_ike_words "$ike")"
+    expect_same "child of t$n" "$(our_algorithms child-up "$n")" "$(our_child_words "$child")"
+    expect_same "IKE of c$n" "$(charon_algorithms "c$n:" 4 "$theirs")" "$(charon_words "$ike")"
+    expect_same "child of n$n" "$(charon_algorithms "n$n:" 1 "$theirs")" \
+      "$(charon_words "${child#* }" "${child% *}")"
+  done
+  printf 'ok %s tunnels have what they were to have, on both sides\n' "${#table[@]}" >&2
+}
+
+expect_same() { [ "$2" = "$3" ] || fail "$1: expected '$3', found '$2'"; }
+
+our_algorithms() {
+  sed -n "s/^$1 t$2 .*algorithms=\([^ ]*\).*/\1/p" "$scratch/ours.log" | tail -n 1
+}
+
+# A PRF of the integrity's hash is not named.
+our_ike_words() {
+  local integrity prf
+  integrity=${1#*-} integrity=${integrity%%-*}
+  prf=-prf$integrity
+  echo "${1/"$prf"/}"
+}
+
+# "ah:" stands before those of AH.
+our_child_words() {
+  local words=${1#* }
+  if [[ $1 = ah\ * ]]; then words=ah:$words; fi
+  echo "$words"
+}
+
+# charon_algorithms BEGINNING LINE LIST: of the item that begins so, its LINEth line's algorithms.
+charon_algorithms() {
+  awk -v begin="$1" -v at="$2" '$1 == begin { line = NR } line && NR == line + at - 1 { print $NF; exit }' \
+    <<<"$3"
 }
 
 begun_by_charon() { [ $(($1 % 2)) = "$2" ]; }
@@ -72,6 +116,32 @@ our_end() {
   local row=${table[$1]}
   local ike=${row%|*} child=${row#*|}
   our_tunnel "$(($1 + 1))" "ike=$ike" "${child% *}=${child#* }" "$2"
+}
+
+# charon_words ALGORITHMS [esp|ah]: as `swanctl --list-sas` says them.
+charon_words() {
+  local word out=""
+  for word in ${1//-/ }; do
+    case $word in
+      aes*gcm16) word=${word#aes} word=AES_GCM_16-${word%gcm16} ;;
+      aes*ctr) word=${word#aes} word=AES_CTR-${word%ctr} ;;
+      aes*) word=AES_CBC-${word#aes} ;;
+      3des | des) word=${word^^}_CBC ;;
+      chacha20poly1305) word=CHACHA20_POLY1305 ;;
+      md5 | sha1) word=HMAC_${word^^}_96 ;;
+      sha256 | sha384 | sha512) word=HMAC_SHA2_${word#sha}_$((${word#sha} / 2)) ;;
+      prfmd5 | prfsha1) word=${word#prf} word=PRF_HMAC_${word^^} ;;
+      prf*) word=PRF_HMAC_SHA2_${word#prfsha} ;;
+      modp2048s256) word=MODP_2048_256 ;;
+      modp*) word=MODP_${word#modp} ;;
+      ecp*) word=ECP_${word#ecp} ;;
+      x25519) word=CURVE_25519 ;;
+      *) word=${word^^} ;;
+    esac
+    out+="${out:+/}$word"
+  done
+  local protocol=${2:-}
+  echo "${protocol:+${protocol^^}:}$out"
 }
 
 print_connection() {

@@ -16,8 +16,12 @@
 #                                `child.` in front go into these sections
 #   load_connections             gives charon the connections on standard input
 #   swan ARGUMENTS...            swanctl
+#   our_status FIELD             a number of first_contact's status
+#   our_sas, charon_ike_sas, charon_children
+#                                what each side holds now, a line each
 #   expect_same_keys COUNT       charon's kernel has that many SAs; we have the same keys for each
-#   expect_clean_capture NAME    every message deciphered, nothing that tshark finds fault with
+#   expect_clean_capture NAME [CIPHER...]
+#                                every message deciphered, nothing that tshark finds fault with
 # shellcheck source-path=SCRIPTDIR source=../netns/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../netns/lib.sh"
 
@@ -119,10 +123,13 @@ connection() {
   printf ' children {\n n%s {\n%s }\n }\n }\n}\n' "$n" "$child"
 }
 
+# As swanctl.conf has them; a scenario may have others.
+charon_secrets=$'ike-any {\n secret = secret\n}'
+
 load_connections() {
   {
     cat
-    printf 'secrets {\n ike-any {\n  secret = %s\n }\n}\n' "${charon_secret:-secret}"
+    printf 'secrets {\n%s\n}\n' "$charon_secrets"
   } >"$scratch/swanctl.conf"
   swan --load-all --file "$scratch/swanctl.conf"
 }
@@ -139,6 +146,62 @@ says_times() {
   count=$(grep -cF -- "$2" <<<"$all") || true
   echo "$count times"
   [ "$count" -ge "$1" ]
+}
+
+# charon_says_times COUNT WORDS: in exactly so many lines.
+charon_says_times() {
+  local count
+  count=$(grep -cF -- "$2" "$scratch/charon-says.log") || true
+  echo "$count times"
+  [ "$count" = "$1" ]
+}
+
+# our_status FIELD: of the newest status, asked for now.
+our_status() {
+  local status
+  status=$(ask_status)
+  [[ $status =~ \ $1=([0-9]+) ]]
+  echo "${BASH_REMATCH[1]}"
+}
+
+# our_drops REASON: how many messages were dropped for it, and 0 where none was.
+our_drops() {
+  local status
+  status=$(ask_status)
+  if [[ $status = *"'$1'="* ]]; then status=${status#*"'$1'="}; else status=0; fi
+  echo "${status%% *}"
+}
+
+# Prints the first line of the status asked for. It is used in what is polled for, so it does not
+# poll itself.
+ask_status() {
+  local asked tries
+  asked=$(($(grep -c '^status-end' "$scratch/ours.log" || true) + 1))
+  tell status
+  for ((tries = 0; tries < 200; tries++)); do
+    if [ "$(grep -c '^status-end' "$scratch/ours.log")" -ge "$asked" ]; then
+      grep '^status ' "$scratch/ours.log" | tail -n 1
+      return
+    fi
+    sleep "$poll_interval_s"
+  done
+  fail "no status from first_contact"
+}
+
+# "tN ike=COUNT children=COUNT", a line a tunnel.
+our_sas() {
+  ask_status >/dev/null
+  awk '/^status / { lines = "" } /^status-tunnel / { lines = lines $2 " " $4 " " $5 "\n" }
+    END { printf "%s", lines }' "$scratch/ours.log" | sort
+}
+
+# Of charon, "cN NUMBER STATE"; the number is the SA's own, and new after a rekey.
+charon_ike_sas() { list_sas | awk -F '[:#, ]+' '/^c[0-9]+:/ { print $1, $2, $3 }' | sort; }
+# "nN NUMBER STATE"
+charon_children() { list_sas | awk -F '[:#, ]+' '/^  n[0-9]+:/ { print $2, $3, $6 }' | sort; }
+
+list_sas() {
+  STRONGSWAN_CONF=$scratch/strongswan.conf swanctl --list-sas --uri "unix://$scratch/charon.vici"
 }
 
 charon_has_sas() {
@@ -170,24 +233,38 @@ expect_same_keys() {
   expect_eq "$count" "$1" "SAs with the same keys on both sides"
 }
 
+# expect_clean_capture NAME [CIPHER...]: the messages of SAs with one of these ciphers, which
+# Wireshark does not know, stay opaque, and there must be some of each.
+#
 # Wireshark reads its tables from the directory that also holds the rest of its configuration.
 expect_clean_capture() {
-  local capture=$1 faults opaque
+  local capture=$1 faults opaque table=$scratch/wireshark/ikev2_decryption_table
   mkdir -p "$scratch/wireshark"
-  sort -u "${our_key_files[1]}" >"$scratch/wireshark/ikev2_decryption_table"
+  grep -v '^#' "${our_key_files[1]}" | sort -u >"$table"
   WIRESHARK_CONFIG_DIR=$scratch/wireshark tshark -n -r "$scratch/$capture.pcap" -Y isakmp -T fields \
     -e frame.number -e isakmp.exchangetype -e isakmp.typepayload -e _ws.expert.severity \
-    -e _ws.expert.message -e isakmp.enc.decrypted -e _ws.malformed >"$scratch/$capture.messages" \
-    2>"$scratch/tshark.log"
+    -e _ws.expert.message -e isakmp.enc.decrypted -e _ws.malformed -e isakmp.ispi \
+    >"$scratch/$capture.messages" 2>"$scratch/tshark.log"
   # Severities are numbers: 0x600000 is a warning, 0x800000 an error.
   faults=$(awk -F '\t' '{ n = split($4, s, ","); for (i = 1; i <= n; i++)
     if (s[i] + 0 >= 6291456) print $1 ": " $5 } $7 != "" { print $1 ": malformed" }' \
     "$scratch/$capture.messages")
   [ -z "$faults" ] || fail "tshark finds fault with $capture:"$'\n'"$faults"
-  opaque=$(awk -F '\t' '$2 >= 35 && $6 == "" { print $1 " exchange " $2 }' "$scratch/$capture.messages")
-  [ -z "$opaque" ] || fail "tshark could not decipher in $capture:"$'\n'"$opaque"
+  opaque=$(opaque_messages "$capture")
+  shift
+  expect_eq "$(sort -u <<<"$opaque" | paste -sd ' ')" "$*" "ciphers unknown to tshark in $capture"
   [ -s "$scratch/$capture.messages" ] || fail "no messages in $capture"
   printf 'ok %s messages of %s decoded\n' "$(wc -l <"$scratch/$capture.messages")" "$capture" >&2
+}
+
+# The cipher of each message that was not deciphered: as first_contact remarks on its SA, else what
+# message it is.
+opaque_messages() {
+  awk -F '\t' -v remarks="${our_key_files[1]}" '
+    BEGIN { while ((getline line <remarks) > 0)
+      if (split(line, words, "[ ,]") == 4 && words[1] == "#") cipher[words[2]] = words[4] }
+    $2 >= 35 && $6 == "" { print ($8 in cipher) ? cipher[$8] : "message " $1 " exchange " $2 }' \
+    "$scratch/$1.messages"
 }
 
 # For scenarios in which nothing may go wrong.

@@ -6,6 +6,7 @@
 
 main() {
   start_both "threads = 16"
+  capture_start ours eth0 exchanges
   {
     connection 1
     connection 2
@@ -16,6 +17,8 @@ main() {
   charon_ends_a_child
   charon_ends_all
   liveness
+  capture_stop exchanges
+  expect_clean_capture exchanges
   stop_both
 }
 
@@ -30,7 +33,7 @@ we_end_all() {
   expect_same_keys 2
   tell "down t1"
   wait_until 5 "charon has none left" has_no_charon_sas
-  wait_until 5 "we say so" says "ike-down t1"
+  wait_until 5 "we say so" says "ike-down t1 reason=deleted by us"
 }
 
 has_no_charon_sas() { [ -z "$(charon_sas)" ]; }
@@ -44,7 +47,7 @@ charon_ends_a_child() {
   wait_until 15 "and bring it back" says_times 2 "child-up t2"
   expect_same_keys 2
   swan --terminate --ike c2
-  wait_until 5 "we follow" says "ike-down t2"
+  wait_until 5 "we follow" says "ike-down t2 reason=deleted by the peer"
   wait_until 15 "and bring it back" says_times 3 "child-up t2"
   expect_same_keys 2
   tell "down t2"
@@ -57,7 +60,7 @@ charon_ends_all() {
   swan --initiate --child n3
   wait_until 5 "tunnel 3 is up" says "child-up t3"
   swan --terminate --ike c3
-  wait_until 5 "we follow" says "ike-down t3"
+  wait_until 5 "we follow" says "ike-down t3 reason=deleted by the peer"
 }
 
 liveness() {

@@ -1,11 +1,8 @@
 #include "tests/interop/executor.h"
 
-#include <sys/random.h>
-
 #include <algorithm>
 #include <chrono>
 #include <ostream>
-#include <system_error>
 #include <vector>
 
 #include <fmt/format.h>
@@ -40,15 +37,6 @@ std::string describe(const xfrm::SaSpec& sa) {
 }
 
 }  // namespace
-
-void SystemRandom::fill(MutableBytes out) {
-  std::size_t done = 0;
-  while (done < out.size()) {
-    const auto got = ::getrandom(out.data() + done, out.size() - done, 0);
-    if (got < 0 && errno != EINTR) throw std::system_error(errno, std::generic_category());
-    if (got > 0) done += static_cast<std::size_t>(got);
-  }
-}
 
 // --- commands ---
 
@@ -101,15 +89,19 @@ void Executor::order(std::string_view what, std::string_view name) {
 
 void Executor::status() {
   const auto snapshot = engine_.snapshot();
-  events_ << fmt::format("status sas={} half_open={}", snapshot.sas, snapshot.half_open);
+  events_ << fmt::format("status sas={} half_open={} agreements={}", snapshot.sas,
+                         snapshot.half_open, agreements_);
   for (const auto& [why, count] : engine_.drops()) events_ << fmt::format(" '{}'={}", why, count);
   events_ << std::endl;
   for (const auto& tunnel : snapshot.tunnels) {
+    std::ptrdiff_t usable = 0;
+    for (const auto& ike : tunnel.ike) {
+      usable += std::ranges::count_if(ike.children, &core::ChildStatus::usable);
+    }
     events_ << fmt::format("status-tunnel {} connection={} ike={} children={}\n", tunnel.name,
-                           static_cast<int>(tunnel.connection), tunnel.ike.size(),
-                           tunnel.ike.empty() ? 0 : tunnel.ike.front().children.size());
+                           static_cast<int>(tunnel.connection), tunnel.ike.size(), usable);
   }
-  events_.flush();
+  events_ << "status-end" << std::endl;
 }
 
 // --- the loop ---
@@ -157,6 +149,7 @@ void Executor::execute(core::Action& action) {
       },
       [&](const core::WatchInbound&) {},
       [&](const core::StartJob& it) {
+        if (std::holds_alternative<core::AgreeKey>(it.what)) ++agreements_;
         answers_.emplace_back(core::JobDone{it.sa, it.job, core::run_job(crypto_, it.what)});
       },
       [&](const core::Event& it) { report(it); },

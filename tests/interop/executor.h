@@ -11,13 +11,9 @@
 
 #include "ike/core/engine/engine.h"
 #include "tests/interop/sockets.h"
+#include "tests/interop/system_random.h"
 
 namespace ipsec::interop {
-
-class SystemRandom final : public RandomSource {
- public:
-  void fill(MutableBytes out) override;
-};
 
 class Executor {
  public:
@@ -51,6 +47,7 @@ class Executor {
   std::deque<core::Input> answers_;
   std::map<std::string, TunnelId, std::less<>> tunnels_;
   std::uint32_t next_spi_ = 0;
+  std::size_t agreements_ = 0;  // jobs that computed a shared secret
 };
 
 }  // namespace ipsec::interop

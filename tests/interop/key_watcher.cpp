@@ -21,6 +21,8 @@ std::string wireshark_name(const EncryptionRow& row) {
       return "3DES [RFC2451]";
     case EncryptionId::aes_cbc:
       return fmt::format("AES-CBC-{} [RFC3602]", row.key_bits);
+    case EncryptionId::aes_ctr:
+      return fmt::format("AES-CTR-{} [RFC5930]", row.key_bits);
     case EncryptionId::aes_gcm_16:
       return fmt::format("AES-GCM-{} with 16 octet ICV [RFC5282]", row.key_bits);
     default:
@@ -75,14 +77,20 @@ class WatchedEnvelope final : public crypto::Envelope {
 }  // namespace
 
 void KeyTable::note(ByteView head, const DirectionKeys& keys) {
-  if (head.size() <= kFlagsOffset || keys.encryption.empty()) return;
+  if (head.size() <= kFlagsOffset) return;
   const std::string spis = to_hex(head.first(kSpisBytes));
   Entry& entry = entries_[spis];
   const bool initiator = (head[kFlagsOffset] & kInitiatorFlag) != 0;
   (initiator ? entry.initiator : entry.responder) = keys;
   const auto& [from_initiator, from_responder, written] = entry;
-  if (written || from_initiator.encryption.empty() || from_responder.encryption.empty()) return;
+  if (written || from_initiator.cipher.empty() || from_responder.cipher.empty()) return;
   entry.written = true;
+  if (keys.encryption.empty()) {
+    out_ << fmt::format("# {},{} {}\n", spis.substr(0, kSpiDigits), spis.substr(kSpiDigits),
+                        keys.cipher)
+         << std::flush;
+    return;
+  }
   out_ << fmt::format("{},{},{},{},\"{}\",{},{},\"{}\"\n", spis.substr(0, kSpiDigits),
                       spis.substr(kSpiDigits), from_initiator.encryption_key,
                       from_responder.encryption_key, keys.encryption, from_initiator.integrity_key,
@@ -98,8 +106,8 @@ std::unique_ptr<crypto::Envelope> KeyWatcher::envelope(const EncryptionRow& encr
   if (made == nullptr) return nullptr;
   return std::make_unique<WatchedEnvelope>(
       std::move(made), table_,
-      DirectionKeys{wireshark_name(encryption), to_hex(encryption_key), wireshark_name(integrity),
-                    to_hex(integrity_key)});
+      DirectionKeys{std::string(encryption.name), wireshark_name(encryption),
+                    to_hex(encryption_key), wireshark_name(integrity), to_hex(integrity_key)});
 }
 
 }  // namespace ipsec::interop

@@ -19,13 +19,15 @@ namespace ipsec::interop {
 
 // The keys of one direction, in the words of the table.
 struct DirectionKeys {
-  std::string encryption;
+  std::string cipher;      // our name
+  std::string encryption;  // Wireshark's; empty where it cannot decipher it
   std::string encryption_key;
   std::string integrity;
   std::string integrity_key;
 };
 
-// Collects directions until both of an SA are known.
+// Collects directions until both of an SA are known. Of an SA that Wireshark cannot decipher it
+// gets a remark: `# SPIi,SPIr CIPHER`.
 class KeyTable {
  public:
   explicit KeyTable(std::ostream& out) : out_(out) {}

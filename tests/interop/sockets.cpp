@@ -63,7 +63,23 @@ Endpoint from_system(const SocketAddress& address) {
   throw std::system_error(errno, std::generic_category(), what);
 }
 
+UniqueFd bound_socket(const Endpoint& local) {
+  const int family = local.address.family() == Family::v4 ? AF_INET : AF_INET6;
+  UniqueFd fd(::socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd) give_up("socket");
+  auto address = to_system(local);
+  if (::bind(fd.get(), address.get(), address.size) != 0) give_up("bind");
+  return fd;
+}
+
 }  // namespace
+
+UniqueFd connected_socket(const Address& local, const Endpoint& remote) {
+  UniqueFd fd = bound_socket({local, 0});
+  auto address = to_system(remote);
+  if (::connect(fd.get(), address.get(), address.size) != 0) give_up("connect");
+  return fd;
+}
 
 void Sockets::open(const Address& local) {
   open(Endpoint{local, kIkePort});
@@ -71,13 +87,7 @@ void Sockets::open(const Address& local) {
 }
 
 void Sockets::open(const Endpoint& local) {
-  if (sockets_.contains(local)) return;
-  const int family = local.address.family() == Family::v4 ? AF_INET : AF_INET6;
-  UniqueFd fd(::socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!fd) give_up("socket");
-  auto address = to_system(local);
-  if (::bind(fd.get(), address.get(), address.size) != 0) give_up("bind");
-  sockets_.emplace(local, std::move(fd));
+  if (!sockets_.contains(local)) sockets_.emplace(local, bound_socket(local));
 }
 
 // What cannot be sent is lost, as on any network: the engine sends again.

@@ -14,6 +14,9 @@
 
 namespace ipsec::interop {
 
+// On a port of the system's choice; throws std::system_error.
+[[nodiscard]] UniqueFd connected_socket(const Address& local, const Endpoint& remote);
+
 class Sockets {
  public:
   // Both ports of the address; throws std::system_error where one is taken.

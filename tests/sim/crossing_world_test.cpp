@@ -1,5 +1,7 @@
 // Goal: exchanges cross what happens around them: the other side's start, a restart, a kernel that
 // refuses, a NAT that changes its mapping.
+#include <cerrno>
+
 #include <catch2/catch.hpp>
 
 #include "tests/sim/crossing.h"
@@ -72,12 +74,14 @@ TEST_CASE("a restart in the middle of each exchange", "[sim]") {
 //   rekey, and one kernel says no to its first, second ... installation
 TEST_CASE("a kernel that refuses an installation in a rekey", "[sim]") {
   for (const std::size_t who : {Pair::kLeft, Pair::kRight}) {
-    for (int nth = 1; nth <= 3; ++nth) {
+    for (int nth = 1; nth <= 6; ++nth) {
       Pair pair;
+      // Each in turn for want of memory, and because the SPI is taken.
+      pair.world.node(who).kernel.error_number = nth % 2 == 0 ? EEXIST : ENOBUFS;
       pair.configure();
       REQUIRE(pair.up_within(2s));
       pair.world.run_for(40s);
-      pair.world.node(who).kernel.fail_install = nth;
+      pair.world.node(who).kernel.fail_install = (nth + 1) / 2;
       pair.world.order(Pair::kLeft, 1, Order::rekey_children);
       pair.world.run_for(60s);
       pair.world.node(who).kernel.fail_install = 0;

@@ -33,6 +33,9 @@ TrafficSelector host(const Address& address) { return TrafficSelector::of(Cidr::
 
 std::expected<xfrm::SaKey, KernelError> Kernel::allocate(const core::AllocateSpi& ask) {
   if (auto no = refusal("allocate SPI")) return std::unexpected(*no);
+  if (fail_allocate > 0 && --fail_allocate == 0) {
+    return std::unexpected(KernelError{"allocate SPI", ENOBUFS});
+  }
   for (;;) {
     const xfrm::SaKey key{ask.destination, ask.protocol, ChildSpi{random_.u32() | 0xc0000000}};
     if (!sas_.contains(key) && larval_.insert(key).second) return key;
@@ -41,20 +44,20 @@ std::expected<xfrm::SaKey, KernelError> Kernel::allocate(const core::AllocateSpi
 
 std::expected<void, KernelError> Kernel::install(const core::InstallSas& batch) {
   auto no = refusal("install SA");
-  if (fail_install > 0 && --fail_install == 0) no = KernelError{"install SA", ENOBUFS};
+  if (fail_install > 0 && --fail_install == 0) {
+    no = KernelError{"install SA", error_number != 0 ? error_number : ENOBUFS};
+  }
+  for (const auto& spec : batch.sas) {
+    const bool in = spec.direction == xfrm::Direction::in;
+    if (in && !larval_.contains(spec.key())) no = KernelError{"update SA", ESRCH};
+    if (!in && sas_.contains(spec.key())) no = KernelError{"new SA", EEXIST};
+  }
   if (no) {
     for (const auto& spec : batch.sas) {
       larval_.erase(spec.key());
       refused_.insert(spec.key());
     }
     return std::unexpected(*no);
-  }
-  for (const auto& spec : batch.sas) {
-    const bool in = spec.direction == xfrm::Direction::in;
-    if (in && !larval_.contains(spec.key())) {
-      return std::unexpected(KernelError{"update SA", ESRCH});
-    }
-    if (!in && sas_.contains(spec.key())) return std::unexpected(KernelError{"new SA", EEXIST});
   }
   for (const auto& spec : batch.sas) {
     larval_.erase(spec.key());

@@ -27,6 +27,7 @@ class Kernel {
   std::size_t fail_one_in = 0;  // of all calls that can fail; 0 is never
   int error_number = 0;         // ENOBUFS where it is 0
   int fail_install = 0;         // fails the n-th installation from now; 0 is off
+  int fail_allocate = 0;        // and so the n-th allocation of an SPI
 
   [[nodiscard]] std::expected<xfrm::SaKey, KernelError> allocate(const core::AllocateSpi& ask);
   [[nodiscard]] std::expected<void, KernelError> install(const core::InstallSas& batch);

@@ -135,6 +135,7 @@ void World::restart(std::size_t index) {
   node.watched.clear();
   node.events.clear();
   node.engine = std::make_unique<core::Engine>(node.crypto, node.random);
+  ++node.restarts;
 }
 
 void World::feed(std::size_t index, core::Input input) {
@@ -210,9 +211,9 @@ Duration World::between(Duration low, Duration high) {
 // An answer to a daemon that has died meanwhile reaches nobody.
 void World::answer_later(std::size_t index, core::Input input) {
   auto shared = std::make_shared<core::Input>(std::move(input));
-  const auto* engine = nodes_[index]->engine.get();
-  schedule(between(faults.answer_min, faults.answer_max), [this, index, shared, engine] {
-    if (nodes_[index]->engine.get() == engine) feed(index, std::move(*shared));
+  const int life = nodes_[index]->restarts;
+  schedule(between(faults.answer_min, faults.answer_max), [this, index, shared, life] {
+    if (nodes_[index]->restarts == life) feed(index, std::move(*shared));
   });
 }
 

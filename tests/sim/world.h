@@ -55,6 +55,7 @@ struct Node {
   crypto::FakeProvider crypto;
   SimRandom random;
   std::unique_ptr<core::Engine> engine;
+  int restarts = 0;
   Kernel kernel;
   std::vector<core::Event> events;
   std::vector<core::WatchInbound> watched;

@@ -13,7 +13,8 @@ BarePeer::BarePeer(const crypto::Provider& crypto, const core::TunnelConfig& tun
 template <typename Step>
 void BarePeer::run(Time now, Step step) {
   core::Actions actions;
-  v2::Turn turn{now, crypto_, random_, directory_, numbers_, drops_, actions, {}, {}};
+  core::RateLimit refusals{1};
+  v2::Turn turn{now, crypto_, random_, directory_, numbers_, drops_, actions, refusals, {}, {}};
   step(turn);
   execute(std::move(actions), now);
 }

@@ -200,22 +200,25 @@ void Engine::take(InboundSeen& input) {
 }
 
 void Engine::open_as_responder(const Datagram& datagram, const wire::Header& header) {
-  const auto repeated = by_opening_.find({datagram.remote, header.initiator_spi});
-  if (repeated != by_opening_.end()) {
-    run(*find(repeated->second),
+  const HalfOpen::Opening opening{datagram.remote, header.initiator_spi};
+  if (const auto repeated = half_open_.find(opening)) {
+    run(*find(*repeated),
         [&](v2::Turn& turn, v2::Sa& it) { v2::repeat_init_answer(turn, it, datagram); });
     return;
   }
-  if (by_opening_.size() >= limits::kHalfOpen) return void(++drops_["too many half-open SAs"]);
-  const bool flooded = by_opening_.size() >= limits::kCookieThreshold;
-  if (flooded) cookies_.refresh(crypto_, random_, now_);
+  const Address& local = datagram.local.address;
+  const Address& remote = datagram.remote.address;
+  const HalfOpen::Peer peer{local, remote, directory_.claims(local, remote)};
   v2::Turn turn = make_turn();
+  if (peer.claims.all() == 0) return v2::refuse_stranger(turn, datagram);
+  const auto verdict = half_open_.admit(peer);
+  if (verdict.admission == HalfOpen::Admission::refused) return turn.drop(verdict.reason);
+  const bool with_cookie = verdict.admission == HalfOpen::Admission::with_cookie;
+  if (with_cookie) cookies_.refresh(crypto_, random_, now_);
   auto sa = v2::answer_init(turn, datagram, cookies_,
-                            flooded ? v2::CookieNeeded::yes : v2::CookieNeeded::no);
+                            with_cookie ? v2::CookieNeeded::yes : v2::CookieNeeded::no);
   if (sa == nullptr) return;
-  const OpeningKey key{datagram.remote, header.initiator_spi};
-  by_opening_.emplace(key, sa->id);
-  opening_of_.emplace(sa->id, key);
+  half_open_.add(opening, peer, sa->id);
   reindex(add(std::move(sa)));
 }
 
@@ -224,17 +227,7 @@ void Engine::open_as_responder(const Datagram& datagram, const wire::Header& hea
 void Engine::unknown_spi(const Datagram& datagram, const wire::Header& header) {
   ++drops_["unknown IKE SPI"];
   if (header.flags.response) return;
-  if (now_ - unknown_spi_second_ >= std::chrono::seconds(1)) {
-    unknown_spi_second_ = now_;
-    unknown_spi_answers_ = 0;
-  }
-  if (++unknown_spi_answers_ > limits::kUnknownSpiAnswersPerSecond) return;
-  wire::Header answer = header;
-  answer.flags = {!header.flags.initiator, true, false};
-  const std::vector<wire::Payload> payloads{v2::make_notify(wire::NotifyType::invalid_ike_spi)};
-  if (auto message = wire::write_message(answer, payloads)) {
-    actions_.emplace_back(SendDatagram{datagram.local, datagram.remote, *std::move(message)});
-  }
+  refuse_in_clear(datagram, header, wire::NotifyType::invalid_ike_spi);
 }
 
 // RFC 7296 2.5: a higher version is told ours; a lower one is IKEv1's business.
@@ -244,9 +237,13 @@ void Engine::refuse_version(const Datagram& datagram, const wire::Header& header
   wire::Header answer = header;
   answer.major_version = 2;
   answer.minor_version = 0;
-  answer.flags = {!header.flags.initiator, true, false};
-  const std::vector<wire::Payload> payloads{
-      v2::make_notify(wire::NotifyType::invalid_major_version)};
+  refuse_in_clear(datagram, answer, wire::NotifyType::invalid_major_version);
+}
+
+void Engine::refuse_in_clear(const Datagram& datagram, wire::Header answer, wire::NotifyType why) {
+  if (!clear_refusals_.take(now_)) return void(++drops_["refusal withheld, too many a second"]);
+  answer.flags = {!answer.flags.initiator, true, false};
+  const std::vector<wire::Payload> payloads{v2::make_notify(why)};
   if (auto message = wire::write_message(answer, payloads)) {
     actions_.emplace_back(SendDatagram{datagram.local, datagram.remote, *std::move(message)});
   }
@@ -255,7 +252,7 @@ void Engine::refuse_version(const Datagram& datagram, const wire::Header& header
 // --- turns ---
 
 v2::Turn Engine::make_turn() {
-  return {now_, crypto_, random_, directory_, numbers_, drops_, actions_, {}, {}};
+  return {now_, crypto_, random_, directory_, numbers_, drops_, actions_, clear_refusals_, {}, {}};
 }
 
 void Engine::finish(v2::Turn& turn, const std::shared_ptr<v2::Association>& association) {

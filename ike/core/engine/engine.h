@@ -15,11 +15,14 @@
 #include <unordered_map>
 #include <vector>
 
+#include "ike/base/limits.h"
 #include "ike/base/random.h"
 #include "ike/base/time.h"
 #include "ike/core/cookies.h"
 #include "ike/core/directory.h"
+#include "ike/core/half_open.h"
 #include "ike/core/io.h"
+#include "ike/core/rate_limit.h"
 #include "ike/v2/protocol.h"
 
 namespace ipsec::core {
@@ -84,12 +87,6 @@ class Engine {
     bool held_down = false;
     Time timer = kNever;
   };
-  // A half-open SA as responder, found again when its opening message is repeated.
-  struct OpeningKey {
-    Endpoint remote;
-    IkeSpi initiator;
-    auto operator<=>(const OpeningKey&) const = default;
-  };
 
   // --- inputs ---
   void take(Datagram& input);
@@ -106,6 +103,7 @@ class Engine {
 
   void open_as_responder(const Datagram& datagram, const wire::Header& header);
   void unknown_spi(const Datagram& datagram, const wire::Header& header);
+  void refuse_in_clear(const Datagram& datagram, wire::Header answer, wire::NotifyType why);
   void refuse_version(const Datagram& datagram, const wire::Header& header);
 
   // --- turns ---
@@ -158,14 +156,12 @@ class Engine {
   std::unordered_map<TunnelId, Tunnel> tunnels_;
   std::unordered_map<SaId, std::unique_ptr<v2::Sa>> sas_;
   std::unordered_map<IkeSpi, SaId> by_spi_;
-  std::map<OpeningKey, SaId> by_opening_;
-  std::unordered_map<SaId, OpeningKey> opening_of_;
+  HalfOpen half_open_;
   std::unordered_map<SaId, Time> timer_of_;
   std::set<std::pair<Time, SaId>> timers_;
   std::set<std::pair<Time, TunnelId>> tunnel_timers_;
   std::vector<SaId> touched_;
-  Time unknown_spi_second_{};
-  int unknown_spi_answers_ = 0;
+  RateLimit clear_refusals_{limits::kClearRefusalsPerSecond};
 };
 
 // One input for one SA, and all that follows from it.

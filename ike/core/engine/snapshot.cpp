@@ -8,7 +8,7 @@ namespace ipsec::core {
 
 Snapshot Engine::snapshot() const {
   Snapshot snapshot;
-  snapshot.half_open = by_opening_.size();
+  snapshot.half_open = half_open_.size();
   snapshot.sas = sas_.size();
   for (const auto& [id, tunnel] : tunnels_) {
     TunnelStatus status;

@@ -30,13 +30,7 @@ void Engine::attach(v2::Sa& sa) {
 
 void Engine::reindex(v2::Sa& sa) {
   set_timer(sa.id, v2::deadline(sa));
-  if (!is_half_open(sa)) {
-    const auto opening = opening_of_.find(sa.id);
-    if (opening != opening_of_.end()) {
-      by_opening_.erase(opening->second);
-      opening_of_.erase(opening);
-    }
-  }
+  if (!is_half_open(sa)) half_open_.remove(sa.id);
   if (sa.closed()) touched_.push_back(sa.id);
 }
 

@@ -40,6 +40,37 @@ std::expected<std::string, NoCommonGround> negotiate(const ChildOffers& initiato
   return describe(accepted->algorithms);
 }
 
+// --- Whose order decides ---
+
+TEST_CASE("a better cipher does not bring a weaker group with it") {
+  // Two offers that differ in their ciphers only, as the defaults do.
+  const IkeOffers ours{ike_offer("aes256gcm16", "", "prfsha256", "x25519/modp1024"),
+                       ike_offer("aes256", "sha256", "prfsha256", "x25519/modp1024")};
+  const IkeOffers theirs{ike_offer("aes256gcm16", "", "prfsha256", "modp1024"),
+                         ike_offer("aes256", "sha256", "prfsha256", "x25519")};
+  REQUIRE(negotiate(theirs, ours) == "aes256-sha256-x25519");
+  // With the same group to be had either way the offer decides, then the cipher.
+  const IkeOffers both{ike_offer("aes256", "sha256", "prfsha256", "x25519"),
+                       ike_offer("aes256gcm16", "", "prfsha256", "x25519")};
+  REQUIRE(negotiate(both, ours) == "aes256gcm16-prfsha256-x25519");
+  // In one offer too.
+  const IkeOffers one{ike_offer("aes256/aes128", "sha256", "prfsha256", "x25519/modp1024")};
+  const IkeOffers split{ike_offer("aes256", "sha256", "prfsha256", "modp1024"),
+                        ike_offer("aes128", "sha256", "prfsha256", "x25519")};
+  REQUIRE(negotiate(split, one) == "aes128-sha256-x25519");
+  const ChildOffers child{esp_offer("aes256gcm16", "", "x25519/modp1024"),
+                          esp_offer("aes256", "sha256", "x25519/modp1024")};
+  const ChildOffers asked{esp_offer("aes256gcm16", "", "modp1024"),
+                          esp_offer("aes256", "sha256", "x25519")};
+  REQUIRE(negotiate(asked, child, Pfs::negotiated) == "aes256-sha256-x25519");
+}
+
+TEST_CASE("a group that is pinned in an earlier offer is taken") {
+  const IkeOffers ours{ike_offer("aes256gcm16", "", "prfsha256", "modp1024"),
+                       ike_offer("aes256", "sha256", "prfsha256", "x25519")};
+  REQUIRE(negotiate(ours, ours) == "aes256gcm16-prfsha256-modp1024");
+}
+
 // --- Defaults ---
 
 TEST_CASE("two gateways on auto pick the strongest of everything") {

@@ -114,10 +114,10 @@ TEST_CASE("a request for an unknown SA is answered INVALID_IKE_SPI, so often a s
   CHECK(header.flags.response);
   CHECK_FALSE(header.flags.initiator);
   for (int i = 0; i < 200; ++i) it.feed(write(strange_request()));
-  CHECK(it.host.sent.size() == limits::kUnknownSpiAnswersPerSecond);
+  CHECK(it.host.sent.size() == limits::kClearRefusalsPerSecond);
   it.now += std::chrono::seconds(1);
   it.feed(write(strange_request()));
-  CHECK(it.host.sent.size() == limits::kUnknownSpiAnswersPerSecond + 1);
+  CHECK(it.host.sent.size() == limits::kClearRefusalsPerSecond + 1);
 }
 
 // RFC 7296 2.5.

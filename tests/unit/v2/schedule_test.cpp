@@ -18,7 +18,8 @@ std::size_t begun(v2::Sa& sa, const crypto::Provider& crypto, Time now) {
   v2::Numbers numbers{1000};
   v2::Drops drops;
   core::Actions actions;
-  v2::Turn turn{now, crypto, random, directory, numbers, drops, actions, {}, {}};
+  core::RateLimit refusals{1};
+  v2::Turn turn{now, crypto, random, directory, numbers, drops, actions, refusals, {}, {}};
   v2::tick(turn, sa);
   return sa.established()->ours.index();
 }
