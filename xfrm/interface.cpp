@@ -53,8 +53,7 @@ std::expected<std::optional<FoundLink>, KernelError> Interfaces::find(const std:
   const std::string doing = doing_to("look at", name);
   const std::uint32_t sequence = socket_.reserve_sequence(1);
   Bytes question;
-  write_get_link(question, {.sequence = sequence, .acknowledge = false, .port = socket_.port()},
-                 name);
+  write_get_link(question, {.sequence = sequence}, name);
   std::optional<FoundLink> found;
   const auto asked = socket_.ask(question, sequence, [&](ByteView message) {
     if (auto link = parse_link(message)) found = *std::move(link);

@@ -35,8 +35,7 @@ std::expected<SaKey, KernelError> Kernel::allocate_spi(Protocol protocol, const 
       fmt::format("allocate an SPI for SAs from {} to {}", peer.to_string(), own.to_string());
   const std::uint32_t sequence = socket_.reserve_sequence(1);
   Bytes question;
-  write_allocate_spi(question, {.sequence = sequence, .acknowledge = false, .port = socket_.port()},
-                     protocol, peer, own);
+  write_allocate_spi(question, {.sequence = sequence}, protocol, peer, own);
   std::optional<SaKey> key;
   const auto asked = socket_.ask(question, sequence, [&](ByteView message) {
     const auto usage = parse_sa_usage(message);
@@ -90,8 +89,7 @@ std::vector<std::string> Kernel::take_offload_refusals() {
 std::expected<SaRecord, KernelError> Kernel::look(const SaKey& key, const std::string& doing) {
   const std::uint32_t sequence = socket_.reserve_sequence(1);
   Bytes question;
-  write_get_sa(question, {.sequence = sequence, .acknowledge = false, .port = socket_.port()}, key,
-               attachment_of(key));
+  write_get_sa(question, {.sequence = sequence}, key, attachment_of(key));
   std::optional<SaRecord> found;
   const auto asked = socket_.ask(question, sequence, [&](ByteView message) {
     auto record = parse_sa(message);
@@ -112,7 +110,7 @@ std::expected<SaRecord, KernelError> Kernel::look(const SaKey& key, const std::s
 std::expected<std::vector<SaUsage>, KernelError> Kernel::counters() {
   const std::uint32_t sequence = socket_.reserve_sequence(1);
   Bytes question;
-  write_dump_sas(question, {.sequence = sequence, .acknowledge = false, .port = socket_.port()});
+  write_dump_sas(question, {.sequence = sequence});
   std::vector<SaUsage> found;
   const auto take = [&](ByteView message) {
     const auto usage = parse_sa_usage(message);
@@ -127,7 +125,7 @@ std::expected<std::vector<SaUsage>, KernelError> Kernel::counters() {
 std::expected<std::vector<SaRecord>, KernelError> Kernel::sas() {
   const std::uint32_t sequence = socket_.reserve_sequence(1);
   Bytes question;
-  write_dump_sas(question, {.sequence = sequence, .acknowledge = false, .port = socket_.port()});
+  write_dump_sas(question, {.sequence = sequence});
   std::vector<SaRecord> found;
   const auto take = [&](ByteView message) {
     auto record = parse_sa(message);
@@ -148,8 +146,7 @@ std::expected<std::vector<PolicyRecord>, KernelError> Kernel::policies() {
 std::expected<std::vector<PolicyRecord>, KernelError> Kernel::all_policies() {
   const std::uint32_t sequence = socket_.reserve_sequence(1);
   Bytes question;
-  write_dump_policies(question,
-                      {.sequence = sequence, .acknowledge = false, .port = socket_.port()});
+  write_dump_policies(question, {.sequence = sequence});
   std::vector<PolicyRecord> found;
   const auto take = [&](ByteView message) {
     auto policy = parse_policy(message);

@@ -27,7 +27,6 @@ MessageWriter::MessageWriter(Bytes& batch, int type, int flags, const Header& he
       static_cast<std::uint16_t>(flags | NLM_F_REQUEST | (header.acknowledge ? NLM_F_ACK : 0));
   head.nlmsg_seq = header.sequence;
   head.nlmsg_pid = header.port;
-  head.nlmsg_pid = header.port;
   put(bytes_of(head));
 }
 

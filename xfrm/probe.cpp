@@ -105,9 +105,7 @@ std::expected<void, KernelError> probe_messages(Socket& socket, Protocol protoco
   if (*added == 0) {
     Batch question(socket, 1);
     const Header header = question.next();
-    write_get_sa(question.bytes(),
-                 {.sequence = header.sequence, .acknowledge = false, .port = socket.port()},
-                 spec.key(), {});
+    write_get_sa(question.bytes(), {.sequence = header.sequence}, spec.key(), {});
     const auto asked = socket.ask(question.bytes(), header.sequence, [&](ByteView message) {
       MessageReader reader(message);
       static_cast<void>(reader.body<xfrm_usersa_info>("SA"));
