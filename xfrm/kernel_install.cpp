@@ -13,7 +13,7 @@
 namespace ipsec::xfrm {
 namespace {
 
-// An SPI that was held and timed out, offload refused: each SA has at most two other forms.
+// A held SPI that timed out or a larval SA in the way, then offload refused: two other forms.
 constexpr int kForms = 3;
 
 void write_change(Batch& batch, const PolicyKey& key, const std::optional<PolicyRecord>& policy) {
@@ -113,6 +113,14 @@ std::optional<KernelError> Kernel::settle(Attempt& attempt, const Refusal& refus
     // The kernel holds an SPI for 30 s only (net.core.xfrm_acq_expires).
     attempt.verb = SaVerb::add;
     return std::nullopt;
+  }
+  if (attempt.verb == SaVerb::add && number == EEXIST) {
+    // A packet that met the policy while the SA was away has left a larval one of its name.
+    const auto there = look(attempt.spec->key(), "install");
+    if (there && there->larval) {
+      attempt.verb = SaVerb::update;
+      return std::nullopt;
+    }
   }
   if (attempt.offload_interface != 0 &&
       (number == EOPNOTSUPP || number == EINVAL || number == ENODEV)) {
