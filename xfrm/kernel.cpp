@@ -35,7 +35,7 @@ std::expected<SaKey, KernelError> Kernel::allocate_spi(Protocol protocol, const 
       fmt::format("allocate an SPI for SAs from {} to {}", peer.to_string(), own.to_string());
   const std::uint32_t sequence = socket_.reserve_sequence(1);
   Bytes question;
-  write_allocate_spi(question, {.sequence = sequence}, protocol, peer, own);
+  write_allocate_spi(question, {.sequence = sequence}, protocol, peer, own, features_.messages);
   std::optional<SaKey> key;
   const auto asked = socket_.ask(question, sequence, [&](ByteView message) {
     const auto usage = parse_sa_usage(message);

@@ -1,6 +1,7 @@
 // Installing: one batch of SAs and policies, wholly or not at all.
 #include <net/if.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -103,7 +104,10 @@ std::expected<void, KernelError> Kernel::install_all(std::vector<Attempt>& attem
     }
     if (error) return std::unexpected(*std::move(error));
   }
-  return {};
+  const auto left = std::ranges::find(attempts, false, &Attempt::accepted);
+  if (left == attempts.end()) return {};
+  return std::unexpected(KernelError{
+      "install " + name_of(left->spec->key()) + ": the kernel takes it in no form", EAGAIN});
 }
 
 std::optional<KernelError> Kernel::settle(Attempt& attempt, const Refusal& refusal) {

@@ -59,8 +59,10 @@ struct SaState {
 };
 void write_sa(Bytes& batch, const Header& header, SaVerb verb, const SaSpec& spec,
               const MessageFeatures& features, const SaState& state = {});
+// From 6.10 on the SA that fills a held SPI must go the way that the SPI was held for: inwards.
 void write_allocate_spi(Bytes& batch, const Header& header, Protocol protocol,
-                        const Address& source, const Address& destination);
+                        const Address& source, const Address& destination,
+                        const MessageFeatures& features);
 void write_get_sa(Bytes& batch, const Header& header, const SaKey& key, const Attachment& where);
 void write_delete_sa(Bytes& batch, const Header& header, const SaKey& key, const Attachment& where);
 void write_dump_sas(Bytes& batch, const Header& header);

@@ -411,7 +411,8 @@ void write_sa(Bytes& batch, const Header& header, SaVerb verb, const SaSpec& spe
 }
 
 void write_allocate_spi(Bytes& batch, const Header& header, Protocol protocol,
-                        const Address& source, const Address& destination) {
+                        const Address& source, const Address& destination,
+                        const MessageFeatures& features) {
   xfrm_userspi_info request;
   clear(request);
   request.info.id.daddr = kernel_address(destination);
@@ -424,6 +425,7 @@ void write_allocate_spi(Bytes& batch, const Header& header, Protocol protocol,
 
   MessageWriter writer(batch, XFRM_MSG_ALLOCSPI, 0, header);
   writer.body(request);
+  if (features.sa_direction) writer.attribute(kSaDirectionAttribute, kSaDirectionIn);
 }
 
 void write_get_sa(Bytes& batch, const Header& header, const SaKey& key, const Attachment& where) {

@@ -227,8 +227,14 @@ TEST_CASE("SAs are named, asked for and deleted as by iproute2") {
   write_delete_sa(message, {}, {address("2001:db8::2"), Protocol::ah, key.spi}, {});
   check_same(message, golden("delete ah v6"), sizeof(xfrm_usersa_id));
   message.clear();
-  write_allocate_spi(message, {}, Protocol::esp, address("192.0.2.1"), address("192.0.2.2"));
+  write_allocate_spi(message, {}, Protocol::esp, address("192.0.2.1"), address("192.0.2.2"), {});
   check_same(message, golden("allocate"), sizeof(xfrm_userspi_info));
+
+  // No iproute2 of today names a direction here: 8 bytes more, for inwards.
+  Bytes directed;
+  write_allocate_spi(directed, {}, Protocol::esp, address("192.0.2.1"), address("192.0.2.2"),
+                     {.sa_direction = true, .mapping_age = false});
+  CHECK(to_hex(ByteView(directed).subspan(message.size())) == "0500210001000000");
 }
 
 TEST_CASE("policies are those of iproute2") {
