@@ -90,7 +90,9 @@ std::expected<void, KernelError> Interfaces::create(InterfaceKind kind, const In
   }
   auto up = bring_up(kind, spec.name, (*found)->index);
   // What did not come up is not left lying about; what was there before stays.
-  if (!up && *made) static_cast<void>(remove(spec.name));
+  if (!up && *made) {
+    if (const auto removed = remove(spec.name); !removed) return removed;
+  }
   return up;
 }
 

@@ -64,6 +64,7 @@ std::expected<void, KernelError> Kernel::install(const std::vector<SaSpec>& sas,
   return {};
 }
 
+// NOLINTNEXTLINE(readability-function-cognitive-complexity): one round of sending and its answers
 std::expected<void, KernelError> Kernel::install_all(std::vector<Attempt>& attempts,
                                                      const PolicyTable::Pending& policies,
                                                      std::vector<bool>& taken) {
@@ -154,6 +155,7 @@ KernelError Kernel::why_refused(const SaSpec& spec, const Refusal& refusal) {
 
 // Backwards, so that no policy ever leads to an SA that is gone. The SPIs held for the SAs go with
 // them.
+// NOLINTNEXTLINE(readability-function-cognitive-complexity): gather, send, tell
 KernelError Kernel::undo(KernelError error, const std::vector<Attempt>& attempts,
                          const PolicyTable::Pending& policies, const std::vector<bool>& taken) {
   const auto& changes = policies.changes();

@@ -11,6 +11,7 @@ namespace ipsec::xfrm {
 
 // In the order that lets nothing pass in clear and leads nothing astray: policies that are missing,
 // then those that are too many, then SAs.
+// NOLINTNEXTLINE(readability-function-cognitive-complexity): a plan carried out in its order
 std::expected<Kernel::Reconciled, KernelError> Kernel::reconcile(const std::vector<SaKey>& wanted) {
   const auto sas = counters();
   if (!sas) return std::unexpected(sas.error());

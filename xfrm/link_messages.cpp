@@ -37,6 +37,8 @@ class LinkWriter {
   ~LinkWriter() { append(batch_, ByteView(buffer_).first(message_->nlmsg_len)); }
   LinkWriter(const LinkWriter&) = delete;
   LinkWriter& operator=(const LinkWriter&) = delete;
+  LinkWriter(LinkWriter&&) = delete;
+  LinkWriter& operator=(LinkWriter&&) = delete;
 
   [[nodiscard]] nlmsghdr* message() { return message_; }
   [[nodiscard]] ifinfomsg& info() { return *info_; }

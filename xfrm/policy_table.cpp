@@ -20,12 +20,12 @@ void pin(PolicyRecord& policy, const Address& local, const Address& remote) {
 
 // Takes the place of the one it is the same as, else lies on top.
 template <typename Layer, typename IsSame>
-void lay(std::vector<Layer>& layers, Layer&& layer, IsSame is_same) {
+void lay(std::vector<Layer>& layers, const Layer& layer, IsSame is_same) {
   const auto earlier = std::ranges::find_if(layers, is_same);
   if (earlier != layers.end()) {
-    *earlier = std::move(layer);
+    *earlier = layer;
   } else {
-    layers.push_back(std::move(layer));
+    layers.push_back(layer);
   }
 }
 
@@ -35,12 +35,12 @@ void lay(std::vector<Layer>& layers, Layer&& layer, IsSame is_same) {
 
 PolicyTable::Pending PolicyTable::set(const PolicySpec& spec) const {
   Pending pending;
-  for (PolicyRecord& policy : policies_of(spec)) {
+  for (const PolicyRecord& policy : policies_of(spec)) {
     const PolicyKey key = policy.key;
     const Place before = at(key);
     Place after = before;
-    Child child{.policy = std::move(policy), .outbound = {spec.remote, spec.protocol, spec.spi}};
-    lay(after.children, std::move(child),
+    const Child child{.policy = policy, .outbound = {spec.remote, spec.protocol, spec.spi}};
+    lay(after.children, child,
         [&](const Child& other) { return other.policy.protection.reqid == spec.reqid; });
     pending.add(key, before, std::move(after));
   }
@@ -83,11 +83,11 @@ PolicyTable::Pending PolicyTable::move(const SaKey& from, const Address& local,
 
 PolicyTable::Pending PolicyTable::set(const TrapSpec& spec) const {
   Pending pending;
-  for (PolicyRecord& policy : policies_of(spec)) {
+  for (const PolicyRecord& policy : policies_of(spec)) {
     const PolicyKey key = policy.key;
     const Place before = at(key);
     Place after = before;
-    lay(after.traps, std::move(policy),
+    lay(after.traps, policy,
         [&](const PolicyRecord& other) { return other.protection.reqid == spec.reqid; });
     pending.add(key, before, std::move(after));
   }
@@ -143,8 +143,8 @@ void PolicyTable::Pending::add(const PolicyKey& key, const Place& before, Place&
   const auto copy = [](const PolicyRecord* policy) {
     return policy == nullptr ? std::nullopt : std::optional(*policy);
   };
-  PolicyChange change{.key = key, .before = copy(before.top()), .after = copy(after.top())};
-  if (change.before != change.after) changes_.push_back(std::move(change));
+  const PolicyChange change{.key = key, .before = copy(before.top()), .after = copy(after.top())};
+  if (change.before != change.after) changes_.push_back(change);
   places_.emplace_back(key, std::move(after));
 }
 

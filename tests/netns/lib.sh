@@ -291,8 +291,8 @@ has_answered() {
 # Sets `asked`, how often tcpdump has told its statistics, and the newest `captured`, `received` and
 # `dropped`.
 read_statistics() {
-  local line count='([0-9]+) packets?'
-  local pattern="$count captured, $count received by filter, $count dropped by kernel"
+  local line some='([0-9]+) packets?'
+  local pattern="$some captured, $some received by filter, $some dropped by kernel"
   asked=0
   while read -r line; do
     [[ $line =~ $pattern ]] || continue
