@@ -64,13 +64,19 @@ struct KernelExpired {
   xfrm::SaKey key;
   bool hard = false;
 };
+// ESP in UDP came, authentic and not replayed, on this inbound SA from another address or port.
+struct KernelMapping {
+  xfrm::SaKey key;
+  Endpoint remote;
+};
 // The first packet on an inbound SA that was being watched.
 struct InboundSeen {
   SaId sa;
   xfrm::SaKey key;
 };
-using Input = std::variant<Datagram, Tick, SetTunnel, RemoveTunnel, Command, SpiAllocated,
-                           SasInstalled, JobDone, KernelAcquired, KernelExpired, InboundSeen>;
+using Input =
+    std::variant<Datagram, Tick, SetTunnel, RemoveTunnel, Command, SpiAllocated, SasInstalled,
+                 JobDone, KernelAcquired, KernelExpired, KernelMapping, InboundSeen>;
 
 // --- Actions ---
 

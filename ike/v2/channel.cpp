@@ -139,13 +139,13 @@ Patience retransmit(Turn& turn, const Sa& sa, Window& window) {
   return Patience::exhausted;
 }
 
-void follow_peer(Turn& turn, Sa& sa, const Received& message) {
-  if (message.local == sa.local && message.remote == sa.remote) return;
+void follow_peer(Turn& turn, Sa& sa, const Endpoint& local, const Endpoint& remote) {
+  if (local == sa.local && remote == sa.remote) return;
   // RFC 7296 2.23: who is behind a NAT itself must not follow; the other end's address is stable.
   if (sa.nat.local) return;
   const Endpoint before = sa.remote;
-  sa.local = message.local;
-  sa.remote = message.remote;
+  sa.local = local;
+  sa.remote = remote;
   if (sa.established() == nullptr) return;
   move_children(turn, sa);
   turn.tell(core::PeerMoved{sa.tunnel().id, before, sa.remote});

@@ -54,7 +54,8 @@ enum class Patience : std::uint8_t { left, exhausted };
 // Sends again what is due.
 [[nodiscard]] Patience retransmit(Turn& turn, const Sa& sa, Window& window);
 
-// Follows a peer whose address changed, on an authentic and new message (RFC 7296 2.23).
-void follow_peer(Turn& turn, Sa& sa, const Received& message);
+// Follows a peer that was heard from elsewhere, in an authentic and new message or packet (RFC 7296
+// 2.23).
+void follow_peer(Turn& turn, Sa& sa, const Endpoint& local, const Endpoint& remote);
 
 }  // namespace ipsec::v2

@@ -125,7 +125,7 @@ void sealed_arrived(Turn& turn, Sa& sa, Window& window, const core::Datagram& da
   if (serving && !message.header.flags.response) {
     return turn.drop("request repeated while being served");
   }
-  if (up != nullptr) follow_peer(turn, sa, message);
+  if (up != nullptr) follow_peer(turn, sa, message.local, message.remote);
   route(turn, sa, &window, message);
 }
 

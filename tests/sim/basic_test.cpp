@@ -196,6 +196,52 @@ TEST_CASE("a peer behind a NAT is followed when its mapping changes", "[sim]") {
   CHECK(pair.packet_passes());
 }
 
+// The kernel tells at the next packet; a liveness check would tell some seconds later.
+TEST_CASE("a peer behind a NAT is followed as soon as the kernel sees its new mapping", "[sim]") {
+  Pair pair;
+  pair.left().nat_address = ipsec::Address::parse("198.51.100.7");
+  pair.right_config.remote = ipsec::Address::any(ipsec::Family::v4);
+  pair.configure();
+  REQUIRE(pair.up_within(2s));
+  const auto child = pair.right().usable(1).front();
+  const auto before = pair.right().tunnel(1).ike.front();
+  const ipsec::xfrm::SaKey in{before.local.address, ipsec::xfrm::Protocol::esp, child.inbound};
+  const ipsec::xfrm::SaKey out{before.remote.address, ipsec::xfrm::Protocol::esp, child.outbound};
+  pair.left().nat_port_shift = 20000;
+  const ipsec::Endpoint seen{before.remote.address, 24500};
+
+  pair.world.feed(Pair::kRight, ipsec::core::KernelMapping{out, seen});
+  CHECK(pair.right().tunnel(1).ike.front().remote == before.remote);
+  pair.world.feed(Pair::kRight, ipsec::core::KernelMapping{in, seen});
+  CHECK(pair.right().tunnel(1).ike.front().remote == seen);
+  CHECK(pair.right().count<ipsec::core::PeerMoved>() == 1);
+  CHECK(pair.packet_passes());
+  pair.world.feed(Pair::kRight, ipsec::core::KernelMapping{in, seen});
+  CHECK(pair.right().count<ipsec::core::PeerMoved>() == 1);
+  pair.world.run_for(30s);
+  CHECK(pair.right().count<ipsec::core::PeerMoved>() == 1);
+  CHECK(pair.at_rest() == Pair::Problems{});
+}
+
+// RFC 7296 2.23: the end behind a NAT keeps to the address it was given; and there is no mapping
+// where nothing is encapsulated.
+TEST_CASE("what the kernel says of a mapping moves nobody who must stay", "[sim]") {
+  const bool behind_nat = GENERATE(true, false);
+  Pair pair;
+  if (behind_nat) {
+    pair.left().nat_address = ipsec::Address::parse("198.51.100.7");
+    pair.right_config.remote = ipsec::Address::any(ipsec::Family::v4);
+  }
+  pair.configure();
+  REQUIRE(pair.up_within(2s));
+  const auto child = pair.left().usable(1).front();
+  const auto before = pair.left().tunnel(1).ike.front();
+  const ipsec::xfrm::SaKey in{before.local.address, ipsec::xfrm::Protocol::esp, child.inbound};
+  pair.world.feed(Pair::kLeft, ipsec::core::KernelMapping{in, {before.remote.address, 24500}});
+  CHECK(pair.left().tunnel(1).ike.front().remote == before.remote);
+  CHECK(pair.at_rest() == Pair::Problems{});
+}
+
 TEST_CASE("a responder behind a NAT answers where the initiator has moved to", "[sim]") {
   Pair pair;
   pair.right().nat_address = ipsec::Address::parse("198.51.100.9");

@@ -171,15 +171,19 @@ void Engine::take(KernelAcquired& input) {
 }
 
 void Engine::take(KernelExpired& input) {
-  // Rare: our own timers come first. So a walk over all SAs is cheaper than one more index.
-  for (auto& [id, sa] : sas_) {
-    if (!sa->is_current() || sa->established() == nullptr) continue;
-    for (auto& child : sa->association->children) {
-      if (child.inbound_key() != input.key && child.outbound_key() != input.key) continue;
-      return run(
-          *sa, [&](v2::Turn& turn, v2::Sa& it) { v2::child_expired(turn, it, child, input.hard); });
-    }
-  }
+  const auto [sa, child] = find(input.key);
+  if (child == nullptr) return;
+  run(*sa, [&, expired = child](v2::Turn& turn, v2::Sa& it) {
+    v2::child_expired(turn, it, *expired, input.hard);
+  });
+}
+
+void Engine::take(KernelMapping& input) {
+  const auto [sa, child] = find(input.key);
+  // A key of our outbound half names the peer as we send to it: nothing comes in on that. Where we
+  // do not encapsulate there is no mapping.
+  if (child == nullptr || child->inbound_key() != input.key || !child->encapsulated) return;
+  run(*sa, [&](v2::Turn& turn, v2::Sa& it) { v2::follow_peer(turn, it, it.local, input.remote); });
 }
 
 void Engine::take(InboundSeen& input) {

@@ -13,6 +13,7 @@
 #include <set>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "ike/base/limits.h"
@@ -99,6 +100,7 @@ class Engine {
   void take(JobDone& input);
   void take(KernelAcquired& input);
   void take(KernelExpired& input);
+  void take(KernelMapping& input);
   void take(InboundSeen& input);
 
   void open_as_responder(const Datagram& datagram, const wire::Header& header);
@@ -141,6 +143,8 @@ class Engine {
   void set_timer(Tunnel& tunnel, Time at);
   // A copy: what is done with one may add or remove others.
   [[nodiscard]] static std::vector<SaId> members(const Tunnel& tunnel);
+  // The child of an established SA that has this key, inbound or outbound, and that SA.
+  [[nodiscard]] std::pair<v2::Sa*, v2::Child*> find(const xfrm::SaKey& key);
   [[nodiscard]] v2::Sa* find(SaId id);
   [[nodiscard]] const v2::Sa* find(SaId id) const;
   [[nodiscard]] Tunnel* find(TunnelId id);

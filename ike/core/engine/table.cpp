@@ -80,6 +80,18 @@ void Engine::set_timer(Tunnel& tunnel, Time at) {
 
 std::vector<SaId> Engine::members(const Tunnel& tunnel) { return tunnel.sas; }
 
+// Asked for by the kernel, which is rare (an expiry that our own timers should have forestalled, a
+// NAT that moved): a walk over all SAs is cheaper than one more index.
+std::pair<v2::Sa*, v2::Child*> Engine::find(const xfrm::SaKey& key) {
+  for (auto& [id, sa] : sas_) {
+    if (!sa->is_current() || sa->established() == nullptr) continue;
+    for (auto& child : sa->association->children) {
+      if (child.inbound_key() == key || child.outbound_key() == key) return {sa.get(), &child};
+    }
+  }
+  return {nullptr, nullptr};
+}
+
 v2::Sa* Engine::find(SaId id) {
   const auto found = sas_.find(id);
   return found == sas_.end() ? nullptr : found->second.get();
