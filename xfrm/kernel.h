@@ -17,6 +17,7 @@
 #include "xfrm/probe.h"
 #include "xfrm/records.h"
 #include "xfrm/socket.h"
+#include "xfrm/tuning.h"
 
 namespace ipsec::xfrm {
 
@@ -24,6 +25,10 @@ class Kernel {
  public:
   // Without CAP_NET_ADMIN the error says so.
   [[nodiscard]] static std::expected<Kernel, KernelError> open();
+
+  // Settings of the whole namespace; see tuning.h. Asked for, and not done by itself: a program
+  // that only looks has no business there.
+  [[nodiscard]] Tuned tune() { return tune_namespace(socket_); }
 
   [[nodiscard]] const Features& features() const { return features_; }
   [[nodiscard]] std::uint32_t port() const { return socket_.port(); }
@@ -43,9 +48,9 @@ class Kernel {
   [[nodiscard]] std::expected<void, KernelError> remove(const PolicySpec& policies);
   // The SA goes on between other outer addresses and ports, its sequence numbers, window and
   // counters kept; the policies that lead to it follow. No packet finds no SA, but for one case: an
-  // SA that changes its source or whether it is encapsulated, and not its destination, keeps its
-  // name in the kernel, which holds one of a name. There the new one takes the place of the old a
-  // few microseconds after it went.
+  // SA that changes its source or whether it is encapsulated, and not its destination, gives its
+  // name to its successor. Outwards packets wait for that where the namespace holds them (tune());
+  // inwards only encapsulation counts, and what comes in the other form would be dropped anyway.
   [[nodiscard]] std::expected<void, KernelError> move(const SaKey& key, const Endpoint& source,
                                                       const Endpoint& destination,
                                                       bool encapsulate);
@@ -119,6 +124,9 @@ class Kernel {
                                                          const std::string& doing);
   [[nodiscard]] std::expected<void, KernelError> swap(SaRecord& sa, const Way& to,
                                                       const std::string& doing);
+  [[nodiscard]] std::expected<void, KernelError> take_place(const SaRecord& sa,
+                                                            const ReplayState& replay,
+                                                            const std::string& doing);
 
   [[nodiscard]] std::expected<std::vector<PolicyRecord>, KernelError> all_policies();
 

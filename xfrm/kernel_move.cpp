@@ -6,8 +6,8 @@
 //   inbound, ports            UPDSA
 //   outbound, ports           UPDSA
 //   another destination       NEWSA beside the old one; policies to the new one; DELSA the old one
-//   another source, or        DELSA and NEWSA at once: the destination, protocol and SPI are the
-//   encapsulation on or off   SA's name, and two cannot bear one
+//   another source, or        DELSA and NEWSA in one batch: the destination, protocol and SPI are
+//   encapsulation on or off   the SA's name, and two cannot bear one
 #include <algorithm>
 #include <cerrno>
 #include <limits>
@@ -122,15 +122,42 @@ std::expected<void, KernelError> Kernel::replace(SaRecord& sa, const Way& to,
   return remove(old_key);
 }
 
+// Outwards nothing is lost where the namespace holds packets (see tune()): while the policies name
+// no SPI, one that finds no SA waits for the SA that is about to come, and leaves on it.
 std::expected<void, KernelError> Kernel::swap(SaRecord& sa, const Way& to,
                                               const std::string& doing) {
   const Way from = Way::of(sa.spec);
   const SaKey key = sa.spec.key();
+  const bool outwards = sa.spec.direction == Direction::out;
+  const auto lead = [&](const Way& way, PolicyTable::Pin pinned) {
+    return change(policies_.move(key, way.source, way.destination, pinned));
+  };
+  if (outwards) {
+    auto opened = lead(to, PolicyTable::Pin::by_reqid);
+    if (!opened) return opened;
+  }
   to.give(sa.spec);
   const ReplayState replay = continued(sa);
+  auto done = take_place(sa, replay, doing);
+  if (!done) {
+    from.give(sa.spec);
+    if (auto undone = take_place(sa, replay, doing); !undone) {
+      done.error().operation += "; undoing it failed too, the SA is lost";
+    }
+  }
+  if (!outwards) return done;
+  auto led = lead(done ? to : from, PolicyTable::Pin::by_spi);
+  if (!led && done) return led;
+  if (!led) done.error().operation += "; so did " + led.error().operation;
+  return done;
+}
+
+// The SA in the place of the one with its name.
+std::expected<void, KernelError> Kernel::take_place(const SaRecord& sa, const ReplayState& replay,
+                                                    const std::string& doing) {
   const auto once = [&] {
     Batch batch(socket_, 2);
-    write_delete_sa(batch.bytes(), batch.next(), key, sa.spec.attachment);
+    write_delete_sa(batch.bytes(), batch.next(), sa.spec.key(), sa.spec.attachment);
     write_sa(batch.bytes(), batch.next(), SaVerb::add, sa.spec, features_.messages,
              state_of(sa, replay));
     return batch.send();
@@ -140,24 +167,11 @@ std::expected<void, KernelError> Kernel::swap(SaRecord& sa, const Way& to,
              return refusal.index == 1 && refusal.error_number == EEXIST;
            });
   };
-  const auto swapped = [&] {
-    auto answer = once();
-    for (int tried = 1; tried < kSwapTries && in_the_way(answer); ++tried) answer = once();
-    // Gone already is what was wanted.
-    if (answer) std::erase_if(*answer, [](const Refusal& refusal) { return refusal.index == 0; });
-    return in_words(answer, doing);
-  };
-
-  auto done = swapped();
-  if (!done) {
-    from.give(sa.spec);
-    if (auto undone = swapped(); !undone) {
-      done.error().operation += "; undoing it failed too, the SA is lost";
-    }
-    return done;
-  }
-  if (sa.spec.direction == Direction::in) return {};
-  return change(policies_.move(key, to.source, to.destination));
+  auto answer = once();
+  for (int tried = 1; tried < kSwapTries && in_the_way(answer); ++tried) answer = once();
+  // Gone already is what was wanted.
+  if (answer) std::erase_if(*answer, [](const Refusal& refusal) { return refusal.index == 0; });
+  return in_words(answer, doing);
 }
 
 }  // namespace ipsec::xfrm

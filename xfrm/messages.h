@@ -82,6 +82,24 @@ void write_dump_policies(Bytes& batch, const Header& header);
 // several, of another mode than tunnel.
 [[nodiscard]] std::expected<std::optional<PolicyRecord>, Malformed> parse_policy(ByteView message);
 
+// --- The policy database as a whole ---
+
+// Policies whose prefixes are at least this long are hashed; the others are kept in lists. One
+// setting for a network namespace.
+struct HashThresholds {
+  struct Prefixes {
+    std::uint8_t local_bits = 0;
+    std::uint8_t remote_bits = 0;
+    bool operator==(const Prefixes&) const = default;
+  };
+  Prefixes v4;
+  Prefixes v6;
+  bool operator==(const HashThresholds&) const = default;
+};
+void write_get_hash_thresholds(Bytes& batch, const Header& header);
+void write_hash_thresholds(Bytes& batch, const Header& header, const HashThresholds& thresholds);
+[[nodiscard]] std::expected<HashThresholds, Malformed> parse_hash_thresholds(ByteView message);
+
 // --- Events ---
 
 // `own_port` is the netlink port of the socket that makes our changes, as their headers said it:

@@ -63,7 +63,7 @@ PolicyTable::Pending PolicyTable::remove(const PolicySpec& spec) const {
 }
 
 PolicyTable::Pending PolicyTable::move(const SaKey& from, const Address& local,
-                                       const Address& remote) const {
+                                       const Address& remote, Pin pinned) const {
   Pending pending;
   for (const auto& [key, before] : places_) {
     const auto is_pinned = [&](const Child& child) { return child.outbound == from; };
@@ -73,6 +73,8 @@ PolicyTable::Pending PolicyTable::move(const SaKey& from, const Address& local,
       if (!is_pinned(child)) continue;
       child.outbound.destination = remote;
       pin(child.policy, local, remote);
+      if (key.direction != PolicyDirection::out) continue;
+      child.policy.protection.spi = pinned == Pin::by_spi ? from.spi : ChildSpi{};
     }
     pending.add(key, before, std::move(after));
   }

@@ -7,6 +7,7 @@
 // has taken it, or never was.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <utility>
@@ -36,8 +37,12 @@ class PolicyTable {
   // So it is with traps among themselves.
   [[nodiscard]] Pending set(const TrapSpec& spec) const;
   [[nodiscard]] Pending remove(const TrapSpec& spec) const;
-  // The outbound SA's addresses changed: all pinned to it follow, inwards too.
-  [[nodiscard]] Pending move(const SaKey& from, const Address& local, const Address& remote) const;
+  // The outbound SA's addresses changed: all pinned to it follow, inwards too. `by_reqid` leaves
+  // the SPI out, until the next move: then any outbound SA of the reqid between these addresses
+  // will do.
+  enum class Pin : std::uint8_t { by_spi, by_reqid };
+  [[nodiscard]] Pending move(const SaKey& from, const Address& local, const Address& remote,
+                             Pin pinned = Pin::by_spi) const;
 
   // Of what was computed last, with nothing committed in between.
   void commit(Pending&& pending);

@@ -234,6 +234,7 @@ void run(int rounds, const std::string& scratch) {
     throw std::system_error(errno, std::generic_category(), "unshare");
   }
   auto kernel = must(xfrm::Kernel::open());
+  static_cast<void>(kernel.tune());
   std::uint32_t existing = 0;
   const auto grow = [&](std::uint32_t count) {
     while (existing < count) install(kernel, {existing++});

@@ -16,6 +16,7 @@ readonly left=203.0.113.1 right=203.0.113.2 left_too=203.0.113.3
 main() {
   topology_two_gateways
   driver_start
+  tuned_once
   open_encapsulation 4500
   open_encapsulation 4501
   ip_lines gw-left <<<"address add $left_too/24 dev wan"
@@ -26,6 +27,25 @@ main() {
   the_address_changes_again_and_again
   encapsulation_goes_and_comes
   driver_end
+}
+
+# What was set by hand is left alone; what was set before is not set again.
+tuned_once() {
+  say "the namespaces are told to hold packets and to hash prefixes"
+  in_ns gw-right ip xfrm policy set hthresh4 16 16
+  expect_answer "done: net.core.xfrm_larval_drop = 0, policies are hashed from /24 on, those of \
+IPv6 from /64; failed: none" gw-left tune
+  expect_answer "done: net.core.xfrm_larval_drop = 0; failed: none" gw-right tune
+  expect_answer "done: none; failed: none" gw-left tune
+  expect_eq "$(in_ns gw-left cat /proc/sys/net/core/xfrm_larval_drop)" 0 "xfrm_larval_drop"
+  expect_eq "$(hash_thresholds gw-left)" "24 24 64 64" "thresholds of gw-left"
+  expect_eq "$(hash_thresholds gw-right)" "16 16 128 128" "thresholds of gw-right"
+}
+
+# hash_thresholds NS: local and remote of IPv4, then of IPv6.
+hash_thresholds() {
+  in_ns "$1" ip -s -s xfrm policy count |
+    awk '/thresholds/ { out = out sep $5 " " $7; sep = " " } END { print out }'
 }
 
 # RFC 7296 2.8: the new inbound SAs first, then each side turns to the new outbound SA, and the old

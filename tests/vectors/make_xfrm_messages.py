@@ -108,6 +108,7 @@ def policy_requests():
     yield "policy v6 block", ("xfrm policy update src 2001:db8:1::/64 dst 2001:db8:2::/48 dir out "
                               f"action block priority 70003 tmpl {ENDS} proto esp reqid {REQID} "
                               "mode tunnel").split()
+    yield "hash thresholds", "xfrm policy set hthresh4 24 20 hthresh6 64 56".split()
     yield "policy delete", f"xfrm policy delete {out} mark 0x7 mask 0xff if_id 0x42".split()
 
 

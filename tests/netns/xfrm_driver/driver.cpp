@@ -106,6 +106,7 @@ const std::map<std::string_view, Driver::Command>& Driver::commands() {
   static const std::map<std::string_view, Command> all = {
       {"open", &Driver::open},
       {"features", &Driver::features},
+      {"tune", &Driver::tune},
       {"can", &Driver::can},
       {"algorithms", &Driver::algorithms},
       {"spi", &Driver::spi},
@@ -184,6 +185,15 @@ std::string Driver::open(Gateway& gateway, Words words) {
   gateway.kernel.reset();
   kernel_of(gateway);
   return {};
+}
+
+std::string Driver::tune(Gateway& gateway, Words words) {
+  expect_count(words, 0);
+  const auto text = [](const std::vector<std::string>& lines) {
+    return lines.empty() ? std::string("none") : fmt::format("{}", fmt::join(lines, ", "));
+  };
+  const auto tuned = kernel_of(gateway).tune();
+  return fmt::format("done: {}; failed: {}", text(tuned.done), text(tuned.failed));
 }
 
 std::string Driver::features(Gateway& gateway, Words words) {

@@ -42,6 +42,7 @@ class Driver {
 
   std::string open(Gateway& gateway, Words words);
   std::string features(Gateway& gateway, Words words);
+  std::string tune(Gateway& gateway, Words words);
   std::string can(Gateway& gateway, Words words);
   std::string algorithms(Gateway& gateway, Words words);
   std::string spi(Gateway& gateway, Words words);

@@ -237,6 +237,23 @@ TEST_CASE("SAs are named, asked for and deleted as by iproute2") {
   CHECK(to_hex(ByteView(directed).subspan(message.size())) == "0500210001000000");
 }
 
+TEST_CASE("hash thresholds are those of iproute2, and are read as they were written") {
+  const HashThresholds thresholds{{24, 20}, {64, 56}};
+  const Bytes theirs = golden("hash thresholds");
+  Bytes ours;
+  write_hash_thresholds(ours, {}, thresholds);
+  check_same(ours, theirs, sizeof(std::uint32_t));
+  // The kernel tells them in the form in which they are set.
+  CHECK(parse_hash_thresholds(theirs) == thresholds);
+  for (std::size_t size = 0; size < theirs.size(); ++size) {
+    CHECK_FALSE(parse_hash_thresholds(ByteView(theirs).first(size)).has_value());
+  }
+  Bytes half = theirs;
+  half.resize(28);
+  half[0] = 28;
+  CHECK_FALSE(parse_hash_thresholds(half).has_value());
+}
+
 TEST_CASE("policies are those of iproute2") {
   Template pinned = kOutward;
   pinned.spi = ChildSpi{0x12345678};

@@ -221,4 +221,33 @@ TEST_CASE("a rekeyed child keeps its places when the old one goes") {
   CHECK(table.desired().empty());
 }
 
+TEST_CASE("between two SAs of one name the policies name no SPI") {
+  Random random(2);
+  auto child = some_spec<PolicySpec>(random);
+  child.spi = ChildSpi{0x1001};
+  const SaKey outbound{child.remote, child.protocol, child.spi};
+  PolicyTable table;
+  table.commit(table.set(child));
+  const auto pinned = table.desired();
+  const Address other = Address::v4(0xc0000207);
+
+  auto opened = table.move(outbound, other, child.remote, PolicyTable::Pin::by_reqid);
+  CHECK(opened.changes().size() == pinned.size());
+  for (const PolicyChange& change : opened.changes()) {
+    CHECK(change.after->protection.spi == ChildSpi{});
+    const bool out = change.key.direction == PolicyDirection::out;
+    CHECK((out ? change.after->protection.source : change.after->protection.destination) == other);
+  }
+  table.commit(std::move(opened));
+  auto closed = table.move(outbound, other, child.remote);
+  for (const PolicyChange& change : closed.changes()) {
+    CHECK(change.key.direction == PolicyDirection::out);
+    CHECK(change.after->protection.spi == child.spi);
+  }
+  CHECK_FALSE(closed.changes().empty());
+  table.commit(std::move(closed));
+  table.commit(table.move(outbound, child.local, child.remote));
+  CHECK(table.desired() == pinned);
+}
+
 }  // namespace ipsec::xfrm
