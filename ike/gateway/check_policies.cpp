@@ -1,0 +1,248 @@
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "ike/gateway/check.h"
+
+namespace ipsec::gateway {
+namespace {
+
+using Cause = Refusal::Cause;
+
+constexpr std::uint64_t kLeastLifetime_kb = 2560;  // M76
+constexpr std::uint32_t kLeastReplayWindow = 32;
+constexpr std::uint32_t kMostReplayWindow = 4096;
+// RFC 7383 2.5.1: what every path carries; and what an Ethernet frame holds.
+constexpr std::uint32_t kLeastFragment_bytes = 548;
+constexpr std::uint32_t kMostFragment_bytes = 1472;
+constexpr std::size_t kLongestPsk = 128;
+constexpr std::size_t kShortPsk = 8;
+constexpr std::chrono::seconds kMostDpd{3600};
+
+// Characters, not bytes; nothing where the text is not UTF-8.
+std::optional<std::size_t> count_characters(std::string_view text) {
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < text.size(); ++count) {
+    const auto lead = static_cast<unsigned char>(text[i]);
+    const std::size_t size = lead < 0x80                    ? 1
+                             : lead >= 0xc2 && lead < 0xe0  ? 2
+                             : lead >= 0xe0 && lead < 0xf0  ? 3
+                             : lead >= 0xf0 && lead <= 0xf4 ? 4
+                                                            : 0;
+    if (size == 0 || i + size > text.size()) return std::nullopt;
+    for (std::size_t j = 1; j < size; ++j) {
+      if ((static_cast<unsigned char>(text[i + j]) & 0xc0U) != 0x80U) return std::nullopt;
+    }
+    i += size;
+  }
+  return count;
+}
+
+template <typename Rows>
+std::size_t count_aeads(const Rows& rows) {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(rows, [](const EncryptionRow* row) { return row->is_aead(); }));
+}
+
+class PolicyCheck {
+ public:
+  PolicyCheck(const CheckContext& context, const Tunnel& tunnel)
+      : context_(context),
+        tunnel_(tunnel),
+        gateway_(*context.inventory.get<Gateway>(tunnel.gateway)),
+        peer_(*context.inventory.get<Peer>(tunnel.peer)) {}
+
+  void run() {
+    check_key_and_identities();
+    check_ike();
+    check_ipsec();
+    check_numbers();
+    // M103.
+    if (tunnel_.line_route_mode == LineRouteMode::bgp && tunnel_.route_mode == RouteMode::fixed) {
+      refuse("route_mode", "static", "does not go with BGP on the private line",
+             "set route_mode to bgp, or line_route_mode to static");
+    }
+  }
+
+ private:
+  void refuse(std::string_view field, std::string value, std::string why, std::string advice) {
+    context_.refusals.push_back({Cause::invalid, Kind::tunnel, tunnel_.meta.name,
+                                 std::string(field), std::move(value), std::move(why),
+                                 std::move(advice)});
+  }
+
+  void check_key_and_identities() {
+    if (auto why = why_no_psk(as_text(tunnel_.psk.bytes()))) {
+      refuse("psk", "", *std::move(why),
+             "a key has 1 to 128 characters, none of them blank or '?'");
+    }
+    // M37: the address says nothing, so the identity must.
+    if (peer_.address.is_any() && !tunnel_.ike.peer_id) {
+      refuse("ike.peer_id", "",
+             fmt::format("missing, and peer '{}' may come from any address", peer_.meta.name),
+             "set it to the identity that is configured at the peer, mostly its private address");
+    }
+    if (peer_.address.is_any() && tunnel_.start != Start::respond &&
+        tunnel_.start != Start::automatic) {
+      refuse("start", "traffic",
+             fmt::format("peer '{}' may come from any address: there is nobody to call",
+                         peer_.meta.name),
+             "set start to respond");
+    }
+    const auto ours = gateway_.local_address ? gateway_.local_address : gateway_.public_address;
+    if (ours && !peer_.address.is_any() && ours->family() != peer_.address.family()) {
+      refuse("peer", peer_.meta.name,
+             fmt::format("its address {} is not of the family of the gateway's {}",
+                         peer_.address.to_string(), ours->to_string()),
+             "both ends of a tunnel need addresses of one family");
+    }
+  }
+
+  void check_ike() {
+    const IkePolicy& ike = tunnel_.ike;
+    if (ike.version == IkeVersion::v1) {
+      refuse("ike.version", "1", "this version of the gateway speaks IKEv2 only", "set it to 2");
+    } else if (ike.mode == IkeMode::aggressive) {
+      refuse("ike.mode", "aggressive", "IKEv2 has no modes",
+             "leave it out, or set ike.version to 1");
+    }
+    for (const EncryptionRow* row : ike.encryption) {
+      if (row->usable_for_ike) continue;
+      refuse("ike.encryption", std::string(row->name), "no cipher for an IKE SA",
+             "name it for ipsec.encryption only");
+    }
+    check_repeats("ike.encryption", ike.encryption);
+    check_repeats("ike.integrity", ike.integrity);
+    check_repeats("ike.dh", ike.dh);
+  }
+
+  void check_ipsec() {
+    const IpsecPolicy& ipsec = tunnel_.ipsec;
+    check_repeats("ipsec.encryption", ipsec.encryption);
+    check_repeats("ipsec.integrity", ipsec.integrity);
+    if (ipsec.protocol == IpsecProtocol::ah) {
+      check_ah();
+    } else if (!ipsec.encryption.empty() && !ipsec.integrity.empty() &&
+               count_aeads(ipsec.encryption) == ipsec.encryption.size()) {
+      refuse("ipsec.integrity", std::string(ipsec.integrity.front()->name),
+             fmt::format("'{}' protects integrity itself", ipsec.encryption.front()->name),
+             "leave it out, or name a cipher that needs it");
+    }
+  }
+
+  // M71. And AH covers the addresses, which a NAT changes.
+  void check_ah() {
+    if (!tunnel_.ipsec.encryption.empty()) {
+      refuse("ipsec.encryption", std::string(tunnel_.ipsec.encryption.front()->name),
+             "AH does not encrypt", "leave it out, or set ipsec.protocol to esp");
+    }
+    if (gateway_.is_behind_nat()) {
+      refuse(
+          "ipsec.protocol", "ah",
+          fmt::format("gateway '{}' is behind a NAT, which AH does not pass", gateway_.meta.name),
+          "set it to esp");
+    }
+    if (tunnel_.force_encapsulation) {
+      refuse("force_encapsulation", "true", "AH cannot go in UDP",
+             "leave it out, or set ipsec.protocol to esp");
+    }
+  }
+
+  void check_numbers() {
+    check_lifetime("ike.lifetime_s", tunnel_.ike.lifetime);
+    check_lifetime("ipsec.lifetime_s", tunnel_.ipsec.lifetime);
+    check_range<std::uint64_t>("ipsec.replay_window", tunnel_.ipsec.replay_window,
+                               kLeastReplayWindow, kMostReplayWindow);
+    check_range<std::uint64_t>("fragment_bytes", tunnel_.fragment_bytes, kLeastFragment_bytes,
+                               kMostFragment_bytes);
+    check_range<std::int64_t>("dpd.delay_s", tunnel_.dpd.delay.count(), 1, kMostDpd.count());
+    check_range<std::int64_t>("dpd.timeout_s", tunnel_.dpd.timeout.count(), 1, kMostDpd.count());
+    if (tunnel_.ipsec.lifetime_kb != 0 && tunnel_.ipsec.lifetime_kb < kLeastLifetime_kb) {
+      refuse("ipsec.lifetime_kb", fmt::to_string(tunnel_.ipsec.lifetime_kb),
+             fmt::format("less than {}", kLeastLifetime_kb), "0 turns the limit by volume off");
+    }
+    // It is counted in bytes further down.
+    static constexpr std::uint64_t kMost_kb = std::numeric_limits<std::uint64_t>::max() / 1024;
+    if (tunnel_.ipsec.lifetime_kb > kMost_kb) {
+      refuse("ipsec.lifetime_kb", fmt::to_string(tunnel_.ipsec.lifetime_kb),
+             fmt::format("more than {}", kMost_kb), "0 turns the limit by volume off");
+    }
+  }
+
+  void check_lifetime(std::string_view field, std::chrono::seconds lifetime) {
+    const auto& [least, most] = context_.settings.lifetimes;
+    check_range<std::int64_t>(field, lifetime.count(), least.count(), most.count());
+  }
+
+  template <typename N>
+  void check_range(std::string_view field, N value, N least, N most) {
+    if (value >= least && value <= most) return;
+    refuse(field, fmt::to_string(value), "out of range",
+           fmt::format("choose {} to {}", least, most));
+  }
+
+  template <typename Row>
+  void check_repeats(std::string_view field, const std::vector<const Row*>& rows) {
+    std::set<const Row*> seen;
+    for (const Row* row : rows) {
+      if (!seen.insert(row).second) {
+        refuse(field, std::string(row->name), "named twice", "name each once, best first");
+      }
+    }
+  }
+
+  const CheckContext& context_;
+  const Tunnel& tunnel_;
+  const Gateway& gateway_;
+  const Peer& peer_;
+};
+
+template <typename Row>
+void warn_of_weak(std::vector<std::string>& out, std::string_view field,
+                  const std::vector<const Row*>& rows) {
+  for (const Row* row : rows) {
+    if (row->strength == Strength::weak) {
+      out.push_back(fmt::format("{} '{}' is weak", field, row->name));
+    }
+  }
+}
+
+}  // namespace
+
+void check_policies(const CheckContext& context, const Tunnel& tunnel) {
+  PolicyCheck(context, tunnel).run();
+}
+
+std::optional<std::string> why_no_psk(std::string_view text) {
+  if (text.empty()) return "missing";
+  const auto characters = count_characters(text);
+  if (!characters) return "not valid UTF-8";
+  if (*characters > kLongestPsk) return fmt::format("longer than {} characters", kLongestPsk);
+  for (const char c : text) {
+    if (c == '?') return "has a '?' in it";
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte <= 0x20 || byte == 0x7f) return "has white space or a control character in it";
+  }
+  return std::nullopt;
+}
+
+std::vector<std::string> warnings_of(const Tunnel& tunnel) {
+  std::vector<std::string> out;
+  if (count_characters(as_text(tunnel.psk.bytes())).value_or(kShortPsk) < kShortPsk) {
+    out.push_back(fmt::format("psk is shorter than {} characters and easily guessed", kShortPsk));
+  }
+  warn_of_weak(out, "ike.encryption", tunnel.ike.encryption);
+  warn_of_weak(out, "ike.integrity", tunnel.ike.integrity);
+  warn_of_weak(out, "ike.dh", tunnel.ike.dh);
+  warn_of_weak(out, "ipsec.encryption", tunnel.ipsec.encryption);
+  warn_of_weak(out, "ipsec.integrity", tunnel.ipsec.integrity);
+  std::vector<const GroupRow*> pfs;
+  for (const PfsChoice& choice : tunnel.ipsec.pfs) {
+    if (choice.group != nullptr) pfs.push_back(choice.group);
+  }
+  warn_of_weak(out, "ipsec.pfs", pfs);
+  return out;
+}
+
+}  // namespace ipsec::gateway

@@ -1,0 +1,59 @@
+#include "ike/gateway/schema/kind.h"
+
+#include <charconv>
+
+#include <fmt/format.h>
+
+namespace ipsec {
+namespace {
+
+struct KindRow {
+  Kind kind;
+  std::string_view name;
+  std::string_view id_prefix;
+};
+
+constexpr std::array<KindRow, kKinds.size()> kRows{{
+    {Kind::vpc, "vpc", "vpc-"},
+    {Kind::subnet, "subnet", "sub-"},
+    {Kind::gateway, "gateway", "gw-"},
+    {Kind::peer, "peer", "peer-"},
+    {Kind::tunnel, "tunnel", "tun-"},
+}};
+
+constexpr std::size_t kDigits = 16;
+
+const KindRow& row_of(Kind kind) { return kRows.at(static_cast<std::size_t>(kind)); }
+
+}  // namespace
+
+std::string_view name_of(Kind kind) { return row_of(kind).name; }
+
+std::string_view id_prefix(Kind kind) { return row_of(kind).id_prefix; }
+
+std::optional<Kind> parse_kind(std::string_view name) {
+  for (const KindRow& row : kRows) {
+    if (row.name == name) return row.kind;
+  }
+  return std::nullopt;
+}
+
+std::optional<ObjectId> ObjectId::parse(std::string_view text) {
+  for (const KindRow& row : kRows) {
+    if (!text.starts_with(row.id_prefix)) continue;
+    const std::string_view digits = text.substr(row.id_prefix.size());
+    ObjectId id{row.kind, 0};
+    const char* end = digits.data() + digits.size();
+    const auto read = std::from_chars(digits.data(), end, id.number, 16);
+    const bool whole = digits.size() == kDigits && read.ec == std::errc{} && read.ptr == end;
+    // One spelling an object: what is compared as text must be equal as a number, and back.
+    if (whole && id.to_string() == text) return id;
+  }
+  return std::nullopt;
+}
+
+std::string ObjectId::to_string() const {
+  return fmt::format("{}{:0{}x}", id_prefix(kind), number, kDigits);
+}
+
+}  // namespace ipsec
