@@ -29,6 +29,21 @@ IkeSpi spi_of(ByteView bytes) {
   return IkeSpi{reader.u64("SPI")};
 }
 
+// What a rekey of `sa` offers and takes first: the tunnel's offers as far as they keep the PRF.
+//
+// With another PRF, RFC 7296 2.18 has the old one make SKEYSEED and the new one expand it.
+// strongSwan does both with the old one: the rekey succeeds, and then neither side can read the
+// other's messages.
+core::IkeOffers offers_with_same_prf(const Sa& sa) {
+  const PrfRow* prf = sa.established()->algorithms.prf;
+  core::IkeOffers offers = sa.tunnel().offers;
+  std::erase_if(offers, [&](core::IkeOffer& offer) {
+    std::erase_if(offer.prfs, [&](const PrfRow* row) { return row != prf; });
+    return offer.prfs.empty();
+  });
+  return offers;
+}
+
 void want_key(Turn& turn, const Sa& sa, IkeRekeyRequest& request, const GroupRow* group) {
   request.group = group;
   request.key_wanted = turn.numbers.next<JobId>();
@@ -115,6 +130,8 @@ void start_ike_rekey(Turn& turn, Sa& sa) {
   up.rekey_wanted = false;
   IkeRekeyRequest request;
   request.new_spi = turn.spi();
+  request.offers = offers_with_same_prf(sa);
+  if (request.offers.empty()) request.offers = sa.tunnel().offers;
   want_key(turn, sa, request, up.algorithms.group);
   up.ours = std::move(request);
 }
@@ -132,7 +149,7 @@ void rekey_key_ready(Turn& turn, Sa& sa, core::JobResult result) {
   request.key = std::move(result->key);
   request.nonces.initiator = turn.nonce();
   const std::vector<wire::Payload> payloads{
-      core::write_offers(sa.tunnel().offers, spi_bytes(request.new_spi)),
+      core::write_offers(request.offers, spi_bytes(request.new_spi)),
       wire::NoncePayload{request.nonces.initiator},
       wire::KePayload{static_cast<std::uint16_t>(request.group->id),
                       to_bytes(request.key->public_value())}};
@@ -146,12 +163,12 @@ void handle_ike_rekey_answer(Turn& turn, Sa& sa, const Received& message) {
   settle_request(up.window);
   const auto& sa_payload = *find<wire::SaPayload>(message.payloads);
   const auto& ke = *find<wire::KePayload>(message.payloads);
-  auto choice = core::accept(sa.tunnel().offers, sa_payload, spi_bytes(request.new_spi));
+  auto choice = core::accept(request.offers, sa_payload, spi_bytes(request.new_spi));
   const bool fits = choice && choice->algorithms.group == request.group &&
                     ke.group == static_cast<std::uint16_t>(request.group->id);
   if (!fits) {
     give_up(turn, sa,
-            rekey_failure(Cause::no_proposal_chosen, core::describe(sa.tunnel().offers),
+            rekey_failure(Cause::no_proposal_chosen, core::describe(request.offers),
                           core::describe(sa_payload)));
     return;
   }
@@ -187,16 +204,20 @@ void handle_ike_rekey_refusal(Turn& turn, Sa& sa, const Received& message) {
   if (type == NotifyType::invalid_ke_payload && request.restarts < limits::kInitRestarts) {
     Reader reader(error->data);
     const std::uint16_t wanted = reader.u16("group");
-    const GroupRow* group = core::offered_group(sa.tunnel().offers, wanted);
+    const GroupRow* group = core::offered_group(request.offers, wanted);
     if (group != nullptr && group != request.group) {
       ++request.restarts;
       want_key(turn, sa, request, group);
       return;
     }
   }
-  give_up(
-      turn, sa,
-      rekey_failure(core::cause_of(type), core::describe(sa.tunnel().offers), wire::name_of(type)));
+  if (type == NotifyType::no_proposal_chosen && request.offers != sa.tunnel().offers) {
+    request.offers = sa.tunnel().offers;  // the peer has another PRF now
+    want_key(turn, sa, request, request.group);
+    return;
+  }
+  give_up(turn, sa,
+          rekey_failure(core::cause_of(type), core::describe(request.offers), wire::name_of(type)));
 }
 
 void fail_ike_rekey(Turn& turn, Sa& sa, core::Failure why) {
@@ -228,8 +249,9 @@ void handle_ike_rekey_request(Turn& turn, Sa& sa, const Received& message) {
   if (must_wait(sa, up)) return refuse(turn, sa, NotifyType::temporary_failure);
   const IkeSpi new_spi = turn.spi();
   const auto& ke = *find<wire::KePayload>(message.payloads);
-  auto choice = core::choose(sa.tunnel().offers, *find<wire::SaPayload>(message.payloads),
-                             spi_bytes(new_spi));
+  const auto& offered = *find<wire::SaPayload>(message.payloads);
+  auto choice = core::choose(offers_with_same_prf(sa), offered, spi_bytes(new_spi));
+  if (!choice) choice = core::choose(sa.tunnel().offers, offered, spi_bytes(new_spi));
   if (!choice) {
     refuse(turn, sa, NotifyType::no_proposal_chosen);
     turn.tell(core::ExchangeFailed{

@@ -79,6 +79,7 @@ struct ChildRequest : ChildMaking {
 
 struct IkeRekeyRequest {
   IkeSpi new_spi;
+  core::IkeOffers offers;
   const GroupRow* group = nullptr;
   int restarts = 0;
   std::optional<JobId> key_wanted;

@@ -9,7 +9,7 @@
 . "$(dirname "$0")/charon.sh"
 
 # IKE proposal | ESP or AH proposal. Ours; charon's names are made from these.
-readonly table=(
+readonly algorithms=(
   "aes128-sha1-prfsha1-modp1024|esp aes128-sha1"
   "aes192-sha256-prfsha256-modp1536|esp aes192-sha256"
   "aes256-sha384-prfsha384-modp2048|esp aes256-sha384"
@@ -36,17 +36,20 @@ readonly table=(
 
 main() {
   start_both "threads = 16"
+  capture_start ours eth0 exchanges
   round 0
   both_down
   round 1
   expect_no_failures_but_down
+  capture_stop exchanges
+  expect_clean_capture exchanges chacha20poly1305 des
   stop_both
 }
 
 # round PARITY: the rows of that parity are begun by charon. Rounds differ in the numbers of their
 # tunnels, so charon's connections of the first stay out of the second.
 round() {
-  local parity=$1 i n children=${#table[@]}
+  local parity=$1 i n children=${#algorithms[@]}
   for ((i = 0; i < children; i++)); do print_connection "$i" "$parity"; done | load_connections
   for ((i = 0; i < children; i++)); do
     if begun_by_charon "$i" "$parity"; then our_end "$i" start=respond; fi
@@ -61,7 +64,7 @@ round() {
   done
   for ((i = 0; i < children; i++)); do
     n=$((i + 1))
-    wait_until 30 "${table[i]} is up" says_times "$((parity + 1))" "child-up t$n "
+    wait_until 30 "${algorithms[i]} is up" says_times "$((parity + 1))" "child-up t$n "
   done
   expect_same_keys $((2 * children))
   expect_negotiated
@@ -72,15 +75,15 @@ round() {
 expect_negotiated() {
   local i n ike child theirs
   theirs=$(list_sas)
-  for ((i = 0; i < ${#table[@]}; i++)); do
-    n=$((i + 1)) ike=${table[i]%|*} child=${table[i]#*|}
+  for ((i = 0; i < ${#algorithms[@]}; i++)); do
+    n=$((i + 1)) ike=${algorithms[i]%|*} child=${algorithms[i]#*|}
     expect_same "IKE of t$n" "$(our_algorithms ike-up "$n")" "$(our_ike_words "$ike")"
     expect_same "child of t$n" "$(our_algorithms child-up "$n")" "$(our_child_words "$child")"
     expect_same "IKE of c$n" "$(charon_algorithms "c$n:" 4 "$theirs")" "$(charon_words "$ike")"
     expect_same "child of n$n" "$(charon_algorithms "n$n:" 1 "$theirs")" \
       "$(charon_words "${child#* }" "${child% *}")"
   done
-  printf 'ok %s tunnels have what they were to have, on both sides\n' "${#table[@]}" >&2
+  printf 'ok %s tunnels have what they were to have, on both sides\n' "${#algorithms[@]}" >&2
 }
 
 expect_same() { [ "$2" = "$3" ] || fail "$1: expected '$3', found '$2'"; }
@@ -113,7 +116,7 @@ charon_algorithms() {
 begun_by_charon() { [ $(($1 % 2)) = "$2" ]; }
 
 our_end() {
-  local row=${table[$1]}
+  local row=${algorithms[$1]}
   local ike=${row%|*} child=${row#*|}
   our_tunnel "$(($1 + 1))" "ike=$ike" "${child% *}=${child#* }" "$2"
 }
@@ -146,7 +149,7 @@ charon_words() {
 
 print_connection() {
   # charon's name of one group is another.
-  local row=${table[$1]//x25519/curve25519}
+  local row=${algorithms[$1]//x25519/curve25519}
   local ike=${row%|*} child=${row#*|}
   connection "$(($1 + 1))" "proposals=$ike" "child.${child% *}_proposals=${child#* }"
 }
@@ -154,7 +157,7 @@ print_connection() {
 both_down() {
   say "all down, then the other way round"
   local i
-  for ((i = 1; i <= ${#table[@]}; i++)); do tell "down t$i"; done
+  for ((i = 1; i <= ${#algorithms[@]}; i++)); do tell "down t$i"; done
   wait_until 30 "charon has none left" has_no_charon_sas
 }
 

@@ -24,7 +24,10 @@ start_crossing() {
 }
 
 end_crossing() {
-  if says wrong:; then fail "there was 'wrong:' on our side"; fi
+  local words
+  for words in wrong: "no answer from"; do
+    if says "$words"; then fail "there was '$words' on our side"; fi
+  done
   capture_stop exchanges
   expect_clean_capture exchanges
   stop_both

@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Goal: what both sides begin at the same time ends in exactly one IKE SA and one child on both, with
-# the same keys: openings, and rekeys of children.
-# Method: see crossing.sh. Nonces decide who wins. A crossing is over when none of the SAs of before it is left.
+# the same keys: openings, rekeys of children and of IKE SAs.
+# Method: see crossing.sh. Nonces decide who wins. A crossing is over when none of the SAs of before
+# it is left.
+# time limit: 240
 # shellcheck source-path=SCRIPTDIR source=crossing.sh
 . "$(dirname "$0")/crossing.sh"
 
@@ -10,6 +12,8 @@ main() {
   both_start
   crossing "both rekey the children" charon_children "rekey-child t%s" --rekey --child n
   expect_crossed
+  crossing "both rekey the IKE SAs" charon_ike_sas "rekey-ike t%s" --rekey --ike c
+  crossing "both rekey the IKE SAs again" charon_ike_sas "rekey-ike t%s" --rekey --ike c
   end_crossing
 }
 

@@ -1,9 +1,13 @@
 #!/usr/bin/env bash
 # Goal: child SAs and IKE SAs are rekeyed, whoever begins and whoever was the initiator before; with
 # and without PFS; the new ESP keys are the same on both sides, and what is replaced goes.
-# Method: t1 is begun by us, t2 by charon; each is rekeyed twice in every way. Every message decodes.
+# Method: t1 is begun by us, t2 by charon; each is rekeyed twice in every way. t3 and t4 have two PRFs
+# to choose from, which the sides prefer in another order. Every message decodes.
 # shellcheck source-path=SCRIPTDIR source=charon.sh
 . "$(dirname "$0")/charon.sh"
+
+readonly we_prefer=aes128-sha256-prfsha256-x25519,aes256-sha512-prfsha512-x25519
+readonly charon_prefers=aes256-sha512-prfsha512-curve25519,aes128-sha256-prfsha256-curve25519
 
 main() {
   start_both "delete_rekeyed_delay = 1"
@@ -11,18 +15,23 @@ main() {
   {
     connection 1 child.esp_proposals=aes256-sha256-ecp256 proposals=aes128-sha256-ecp256
     connection 2 child.esp_proposals=aes128gcm16 proposals=aes256gcm16-prfsha384-curve25519
+    connection 3 "proposals=$charon_prefers"
+    connection 4 "proposals=$charon_prefers"
   } | load_connections
   our_tunnel 1 ike=aes128-sha256-ecp256 esp=aes256-sha256-ecp256
   our_tunnel 2 start=respond ike=aes256gcm16-prfsha384-x25519 esp=aes128gcm16
+  our_tunnel 3 "ike=$we_prefer"
+  our_tunnel 4 "ike=$we_prefer" start=respond
   swan --initiate --child n2
-  wait_until 10 "tunnel 1 is up" says "child-up t1"
-  wait_until 10 "tunnel 2 is up" says "child-up t2"
+  swan --initiate --child n4
   local n
+  for n in 1 2 3 4; do wait_until 10 "tunnel $n is up" says "child-up t$n"; done
+  for n in 3 4; do ike_from_both "$n"; done
   for n in 1 2; do
     children_then_ike "$n"
     children_then_ike "$n"
   done
-  expect_same_keys 4
+  expect_same_keys 8
   expect_no_failures
   capture_stop exchanges
   expect_clean_capture exchanges
@@ -45,12 +54,24 @@ children_then_ike() {
   ike_rekeyed "$n"
 }
 
+# The side that answers would choose another PRF than the IKE SA has.
+ike_from_both() {
+  say "rekeys of tunnel $1, the PRF stays"
+  swan --rekey --ike "c$1"
+  ike_rekeyed "$1"
+  tell "rekey-ike t$1"
+  ike_rekeyed "$1"
+  # With other keys on one side the newest IKE SA could not carry this.
+  tell "rekey-child t$1"
+  child_rekeyed "$1"
+}
+
 child_rekeyed() {
   child_rekeys[$1]=$((${child_rekeys[$1]:-0} + 1))
   wait_until 10 "the child of tunnel $1 is rekeyed" \
     says_times "${child_rekeys[$1]}" "child-rekeyed t$1"
   # charon keeps an old inbound SA for a while, as we do.
-  wait_until 10 "what was replaced is gone" charon_has_sas 4
+  wait_until 10 "what was replaced is gone" charon_has_sas 8
 }
 
 ike_rekeyed() {

@@ -1,63 +1,19 @@
 #include "tests/interop/sockets.h"
 
-#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <system_error>
 
 #include "ike/base/limits.h"
+#include "tests/support/system_address.h"
 
 namespace ipsec::interop {
 namespace {
 
 // RFC 3948 2.2: four zero bytes where ESP has its SPI.
 constexpr std::array<std::uint8_t, 4> kNonEspMarker{};
-
-struct SocketAddress {
-  sockaddr_storage storage{};
-  socklen_t size = sizeof(storage);
-  [[nodiscard]] sockaddr* get() { return reinterpret_cast<sockaddr*>(&storage); }
-};
-
-SocketAddress to_system(const Endpoint& endpoint) {
-  SocketAddress out;
-  const auto bytes = endpoint.address.bytes();
-  if (endpoint.address.family() == Family::v4) {
-    sockaddr_in v4{};
-    v4.sin_family = AF_INET;
-    v4.sin_port = htons(endpoint.port);
-    std::memcpy(&v4.sin_addr, bytes.data(), bytes.size());
-    std::memcpy(&out.storage, &v4, sizeof(v4));
-    out.size = sizeof(v4);
-  } else {
-    sockaddr_in6 v6{};
-    v6.sin6_family = AF_INET6;
-    v6.sin6_port = htons(endpoint.port);
-    std::memcpy(&v6.sin6_addr, bytes.data(), bytes.size());
-    std::memcpy(&out.storage, &v6, sizeof(v6));
-    out.size = sizeof(v6);
-  }
-  return out;
-}
-
-Endpoint from_system(const SocketAddress& address) {
-  static constexpr std::size_t kV4Bytes = 4;
-  static constexpr std::size_t kV6Bytes = 16;
-  std::array<std::uint8_t, kV6Bytes> bytes{};
-  if (address.storage.ss_family == AF_INET) {
-    sockaddr_in v4{};
-    std::memcpy(&v4, &address.storage, sizeof(v4));
-    std::memcpy(bytes.data(), &v4.sin_addr, kV4Bytes);
-    return {Address::from_bytes(ByteView(bytes).first(kV4Bytes)).value(), ntohs(v4.sin_port)};
-  }
-  sockaddr_in6 v6{};
-  std::memcpy(&v6, &address.storage, sizeof(v6));
-  std::memcpy(bytes.data(), &v6.sin6_addr, kV6Bytes);
-  return {Address::from_bytes(bytes).value(), ntohs(v6.sin6_port)};
-}
 
 [[noreturn]] void give_up(const char* what) {
   throw std::system_error(errno, std::generic_category(), what);
@@ -110,7 +66,7 @@ void Sockets::add_to(std::vector<pollfd>& polled) const {
 std::optional<core::Datagram> Sockets::receive() const {
   Bytes buffer(limits::kMessageBytes);
   for (const auto& [local, fd] : sockets_) {
-    SocketAddress from;
+    SystemAddress from;
     const auto size = ::recvfrom(fd.get(), buffer.data(), buffer.size(), 0, from.get(), &from.size);
     if (size < 0) continue;
     Bytes bytes(buffer.begin(), buffer.begin() + size);

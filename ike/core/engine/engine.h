@@ -49,7 +49,8 @@ struct IkeStatus {
   NatState nat;
   bool established = false;
   bool current = false;
-  std::vector<ChildStatus> children;  // of the current one
+  std::optional<crypto::IkeAlgorithms> algorithms;  // once established
+  std::vector<ChildStatus> children;                // of the current one
 };
 
 struct TunnelStatus {

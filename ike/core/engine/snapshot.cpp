@@ -55,7 +55,9 @@ IkeStatus Engine::status_of(const v2::Sa& sa) const {
                    sa.nat,
                    sa.established() != nullptr,
                    sa.is_current(),
+                   std::nullopt,
                    {}};
+  if (status.established) status.algorithms = sa.established()->algorithms;
   if (!status.established || !status.current) return status;
   for (const auto& child : sa.association->children) {
     status.children.push_back({child.id, child.reqid, child.inbound, child.outbound,

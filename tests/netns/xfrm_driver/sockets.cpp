@@ -8,9 +8,10 @@
 
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <system_error>
 #include <vector>
+
+#include "tests/support/system_address.h"
 
 namespace ipsec::driver {
 namespace {
@@ -21,33 +22,6 @@ constexpr int kUdpEncapEspInUdp = 2;
 
 [[noreturn]] void fail(const std::string& what) {
   throw std::system_error(errno, std::generic_category(), what);
-}
-
-struct SystemAddress {
-  sockaddr_storage storage{};
-  socklen_t size = sizeof(storage);
-  [[nodiscard]] sockaddr* get() { return reinterpret_cast<sockaddr*>(&storage); }
-};
-
-SystemAddress to_system(const Endpoint& endpoint) {
-  SystemAddress out;
-  const auto bytes = endpoint.address.bytes();
-  if (endpoint.address.family() == Family::v4) {
-    sockaddr_in v4{};
-    v4.sin_family = AF_INET;
-    v4.sin_port = htons(endpoint.port);
-    std::memcpy(&v4.sin_addr, bytes.data(), bytes.size());
-    std::memcpy(&out.storage, &v4, sizeof(v4));
-    out.size = sizeof(v4);
-  } else {
-    sockaddr_in6 v6{};
-    v6.sin6_family = AF_INET6;
-    v6.sin6_port = htons(endpoint.port);
-    std::memcpy(&v6.sin6_addr, bytes.data(), bytes.size());
-    std::memcpy(&out.storage, &v6, sizeof(v6));
-    out.size = sizeof(v6);
-  }
-  return out;
 }
 
 }  // namespace
@@ -79,9 +53,7 @@ UniqueFd udp_socket(const Endpoint& at) {
 std::uint16_t port_of(const UniqueFd& socket) {
   SystemAddress address;
   if (::getsockname(socket.get(), address.get(), &address.size) != 0) fail("getsockname");
-  sockaddr_in v4{};  // the port lies where sockaddr_in6 has it
-  std::memcpy(&v4, &address.storage, sizeof(v4));
-  return ntohs(v4.sin_port);
+  return from_system(address).port;
 }
 
 void take_encapsulated(const UniqueFd& socket) {
