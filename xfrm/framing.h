@@ -42,7 +42,7 @@ struct Chunk {
 // still fit in the 208 KiB that a socket has by default.
 inline constexpr std::size_t kChunkMessages = 100;
 // bytes of one chunk: more than that the kernel copies to memory that is dear.
-inline constexpr std::size_t kChunkBytes = 28 * 1024;
+inline constexpr std::size_t kChunkBytes = std::size_t{28} * 1024;
 
 // Fails where the bytes are not whole messages in a row.
 [[nodiscard]] std::expected<std::vector<Chunk>, Malformed> chunks_of(ByteView batch);

@@ -39,7 +39,7 @@ struct MessageFeatures {
 inline constexpr std::uint64_t kWatchPackets = 1;
 
 // The kernel tells of a changed NAT mapping at most this often, until it is told the new one.
-inline constexpr std::uint32_t kMappingEvents_s = 10;
+inline constexpr std::uint32_t kMappingEventsSeconds = 10;
 
 // An SPI of at least this is drawn; below 256 they are reserved (RFC 4303 2.1), and small ones are
 // what people give SAs by hand.

@@ -3,18 +3,15 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "ike/base/secret.h"
+#include "xfrm/framing.h"
 
 namespace ipsec::xfrm {
-namespace {
 
-constexpr std::size_t aligned(std::size_t size) {
-  return (size + NLMSG_ALIGNTO - 1) / NLMSG_ALIGNTO * NLMSG_ALIGNTO;
-}
-static_assert(NLMSG_ALIGNTO == NLA_ALIGNTO);
-
-}  // namespace
+static_assert(aligned(1) == NLMSG_ALIGNTO);
+static_assert(aligned(1) == NLA_ALIGNTO);
 
 // --- Writing ---
 
@@ -130,9 +127,10 @@ Address address_of(const xfrm_address_t& address, Family family) {
 }
 
 std::optional<Protocol> protocol_of(std::uint8_t number) {
-  const Protocol protocol{number};
-  if (protocol != Protocol::esp && protocol != Protocol::ah) return std::nullopt;
-  return protocol;
+  for (const Protocol protocol : {Protocol::esp, Protocol::ah}) {
+    if (number == std::to_underlying(protocol)) return protocol;
+  }
+  return std::nullopt;
 }
 
 Selector selector_of(MessageReader& reader, const xfrm_selector& selector, std::size_t offset) {

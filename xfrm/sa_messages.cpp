@@ -115,7 +115,7 @@ void write_encapsulation(MessageWriter& writer, const SaSpec& spec,
   encapsulation.encap_dport = htons(spec.encapsulation->destination_port);
   writer.attribute(XFRMA_ENCAP, encapsulation);
   if (features.mapping_age && spec.direction == Direction::in) {
-    writer.attribute(XFRMA_MTIMER_THRESH, kMappingEvents_s);
+    writer.attribute(XFRMA_MTIMER_THRESH, kMappingEventsSeconds);
   }
 }
 

@@ -27,6 +27,8 @@ class Socket {
   // `protocol` is NETLINK_XFRM or NETLINK_ROUTE; groups are a bit mask of multicast groups.
   [[nodiscard]] static std::expected<Socket, KernelError> open(int protocol,
                                                                std::uint32_t groups = 0);
+  Socket(const Socket&) = delete;
+  Socket& operator=(const Socket&) = delete;
   Socket(Socket&&) noexcept;
   Socket& operator=(Socket&&) noexcept;
   ~Socket();

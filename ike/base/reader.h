@@ -20,6 +20,7 @@ namespace ipsec {
 class Reader {
  public:
   explicit Reader(ByteView view) : view_(view), error_(&own_error_) {}
+  ~Reader() = default;
   Reader(const Reader&) = delete;
   Reader& operator=(const Reader&) = delete;
 

@@ -31,7 +31,7 @@ using TunnelId = StrongId<struct TunnelIdTag, std::uint64_t>;
 }  // namespace ipsec
 
 template <typename Tag, typename Rep>
-struct std::hash<ipsec::StrongId<Tag, Rep>> {
+struct std::hash<ipsec::StrongId<Tag, Rep>> {  // NOLINT(cert-dcl58-cpp): of a type of ours
   std::size_t operator()(const ipsec::StrongId<Tag, Rep>& id) const noexcept {
     return std::hash<Rep>{}(id.value);
   }

@@ -12,6 +12,7 @@ struct Clock {
   using rep = duration::rep;
   using period = duration::period;
   using time_point = std::chrono::time_point<Clock>;
+  // NOLINTNEXTLINE(readability-identifier-naming): the name that <chrono> asks for
   static constexpr bool is_steady = true;
 };
 

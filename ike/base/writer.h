@@ -21,6 +21,7 @@ class Writer {
 
   Writer() = default;
   explicit Writer(std::size_t expected_size) { bytes_.reserve(expected_size); }
+  ~Writer() = default;
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
 

@@ -83,7 +83,7 @@ constexpr Access<T> at(std::string_view name) {
             auto& member = (object.*....*Path);
             if (!value.empty())
               return Codec<std::remove_reference_t<decltype(member)>>::read(member, value);
-            const T blank;
+            static const T blank{};
             member = (blank.*....*Path);
             return {};
           },
@@ -205,7 +205,7 @@ FieldValue get_field(const Object& object, std::string_view field) {
 }
 
 const FieldValue& default_of(Kind kind, std::string_view field) {
-  static const auto kDefaults = [] {
+  static const auto defaults = [] {
     std::map<std::pair<Kind, std::string_view>, FieldValue> all;
     for (const Kind each : kKinds) {
       const Object blank = make_object(each);
@@ -216,9 +216,9 @@ const FieldValue& default_of(Kind kind, std::string_view field) {
     }
     return all;
   }();
-  static const FieldValue kNone;
-  const auto found = kDefaults.find({kind, field});
-  return found == kDefaults.end() ? kNone : found->second;
+  static const FieldValue none;
+  const auto found = defaults.find({kind, field});
+  return found == defaults.end() ? none : found->second;
 }
 
 }  // namespace ipsec::gateway

@@ -44,7 +44,7 @@ void check_vpc(const CheckContext& context, const Vpc& vpc) {
 
 void check_subnet(const CheckContext& context, const Subnet& subnet) {
   const Refuser refuse(context, subnet.meta);
-  const Vpc* vpc = context.inventory.get<Vpc>(subnet.vpc);
+  const auto* vpc = context.inventory.get<Vpc>(subnet.vpc);
   if (vpc == nullptr) return;
   const auto holds = [&](const Cidr& range) { return range.contains(subnet.cidr); };
   if (std::ranges::none_of(vpc->cidrs, holds)) {
@@ -61,17 +61,17 @@ void check_subnet(const CheckContext& context, const Subnet& subnet) {
 }
 
 // M29.
-constexpr std::array<std::uint32_t, 5> kBandwidths_mbps{5, 10, 20, 50, 100};
+constexpr std::array<std::uint32_t, 5> kBandwidthsMbps{5, 10, 20, 50, 100};
 
 void check_gateway(const CheckContext& context, const Gateway& gateway) {
   const Refuser refuse(context, gateway.meta);
-  const Subnet* subnet = context.inventory.get<Subnet>(gateway.subnet);
+  const auto* subnet = context.inventory.get<Subnet>(gateway.subnet);
   if (subnet != nullptr && subnet->vpc != gateway.vpc) {
     refuse(Cause::conflict, "subnet", subnet->meta.name, "belongs to another VPC",
            "choose a subnet of the gateway's own VPC");
   }
   if (gateway.bandwidth_mbps &&
-      std::ranges::find(kBandwidths_mbps, *gateway.bandwidth_mbps) == kBandwidths_mbps.end()) {
+      std::ranges::find(kBandwidthsMbps, *gateway.bandwidth_mbps) == kBandwidthsMbps.end()) {
     refuse(Cause::invalid, "bandwidth_mbps", fmt::to_string(*gateway.bandwidth_mbps),
            "no bandwidth there is", "choose 5, 10, 20, 50 or 100");
   }
@@ -100,8 +100,8 @@ void check_peer(const CheckContext& context, const Peer& peer) {
 
 void check_tunnel(const CheckContext& context, const Tunnel& tunnel) {
   const Refuser refuse(context, tunnel.meta);
-  const Gateway* gateway = context.inventory.get<Gateway>(tunnel.gateway);
-  const Peer* peer = context.inventory.get<Peer>(tunnel.peer);
+  const auto* gateway = context.inventory.get<Gateway>(tunnel.gateway);
+  const auto* peer = context.inventory.get<Peer>(tunnel.peer);
   if (gateway == nullptr || peer == nullptr) return;
   // M5, M48: two tunnels between the same two would be one to the wire.
   for (const Tunnel* other : context.inventory.users_of<Tunnel>(tunnel.peer)) {
@@ -115,7 +115,10 @@ void check_tunnel(const CheckContext& context, const Tunnel& tunnel) {
   check_policies(context, tunnel);
 }
 
-// 0 is the lowest bit.
+bool lies_in(const Address& address, std::string_view range) {
+  return Cidr::parse(range).value().contains(address);
+}
+
 bool host_bits_are(const Address& address, int network_bits, bool set) {
   return address.with_host_bits(network_bits, set) == address;
 }
@@ -135,14 +138,10 @@ std::optional<std::string> why_no_peer_address(const Address& address) {
   if (address.is_loopback()) return "a loopback address";
   if (address.is_multicast()) return "a multicast address";
   if (address.family() == Family::v6) {
-    static const Cidr kLinkLocal = *Cidr::parse("fe80::/10");
-    if (kLinkLocal.contains(address)) return "a link-local address";
-    return std::nullopt;
+    return lies_in(address, "fe80::/10") ? std::optional("a link-local address") : std::nullopt;
   }
-  static const Cidr kLinkLocal = *Cidr::parse("169.254.0.0/16");
-  static const Cidr kReserved = *Cidr::parse("240.0.0.0/4");
-  if (kLinkLocal.contains(address)) return "a link-local address";
-  if (kReserved.contains(address)) return "a reserved address";
+  if (lies_in(address, "169.254.0.0/16")) return "a link-local address";
+  if (lies_in(address, "240.0.0.0/4")) return "a reserved address";
   const std::uint8_t first = address.bytes()[0];
   if (first == 0) return "an address of network 0";
   // The classes are long gone from routing, and the platforms go on refusing by them.

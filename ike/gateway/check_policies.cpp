@@ -10,12 +10,12 @@ namespace {
 
 using Cause = Refusal::Cause;
 
-constexpr std::uint64_t kLeastLifetime_kb = 2560;  // M76
+constexpr std::uint64_t kLeastLifetimeKb = 2560;  // M76
 constexpr std::uint32_t kLeastReplayWindow = 32;
 constexpr std::uint32_t kMostReplayWindow = 4096;
 // RFC 7383 2.5.1: what every path carries; and what an Ethernet frame holds.
-constexpr std::uint32_t kLeastFragment_bytes = 548;
-constexpr std::uint32_t kMostFragment_bytes = 1472;
+constexpr std::uint32_t kLeastFragmentBytes = 548;
+constexpr std::uint32_t kMostFragmentBytes = 1472;
 constexpr std::size_t kLongestPsk = 128;
 constexpr std::size_t kShortPsk = 8;
 constexpr std::chrono::seconds kMostDpd{3600};
@@ -154,19 +154,19 @@ class PolicyCheck {
     check_lifetime("ipsec.lifetime_s", tunnel_.ipsec.lifetime);
     check_range<std::uint64_t>("ipsec.replay_window", tunnel_.ipsec.replay_window,
                                kLeastReplayWindow, kMostReplayWindow);
-    check_range<std::uint64_t>("fragment_bytes", tunnel_.fragment_bytes, kLeastFragment_bytes,
-                               kMostFragment_bytes);
+    check_range<std::uint64_t>("fragment_bytes", tunnel_.fragment_bytes, kLeastFragmentBytes,
+                               kMostFragmentBytes);
     check_range<std::int64_t>("dpd.delay_s", tunnel_.dpd.delay.count(), 1, kMostDpd.count());
     check_range<std::int64_t>("dpd.timeout_s", tunnel_.dpd.timeout.count(), 1, kMostDpd.count());
-    if (tunnel_.ipsec.lifetime_kb != 0 && tunnel_.ipsec.lifetime_kb < kLeastLifetime_kb) {
+    if (tunnel_.ipsec.lifetime_kb != 0 && tunnel_.ipsec.lifetime_kb < kLeastLifetimeKb) {
       refuse("ipsec.lifetime_kb", fmt::to_string(tunnel_.ipsec.lifetime_kb),
-             fmt::format("less than {}", kLeastLifetime_kb), "0 turns the limit by volume off");
+             fmt::format("less than {}", kLeastLifetimeKb), "0 turns the limit by volume off");
     }
     // It is counted in bytes further down.
-    static constexpr std::uint64_t kMost_kb = std::numeric_limits<std::uint64_t>::max() / 1024;
-    if (tunnel_.ipsec.lifetime_kb > kMost_kb) {
+    static constexpr std::uint64_t kMostKb = std::numeric_limits<std::uint64_t>::max() / 1024;
+    if (tunnel_.ipsec.lifetime_kb > kMostKb) {
       refuse("ipsec.lifetime_kb", fmt::to_string(tunnel_.ipsec.lifetime_kb),
-             fmt::format("more than {}", kMost_kb), "0 turns the limit by volume off");
+             fmt::format("more than {}", kMostKb), "0 turns the limit by volume off");
     }
   }
 

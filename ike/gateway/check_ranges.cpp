@@ -91,12 +91,12 @@ class RangeCheck {
              fmt::format("overlaps local range {}", overlap->other.to_string()),
              "give each local range once");
     }
-    const Gateway* gateway = context_.inventory.get<Gateway>(tunnel_.gateway);
+    const auto* gateway = context_.inventory.get<Gateway>(tunnel_.gateway);
     const auto subnets = context_.inventory.users_of<Subnet>(gateway->vpc);
     for (const Cidr& local : locals) {
       const auto holds = [&](const Subnet* subnet) { return subnet->cidr.contains(local); };
       if (std::ranges::any_of(subnets, holds)) continue;
-      const Vpc* vpc = context_.inventory.get<Vpc>(gateway->vpc);
+      const auto* vpc = context_.inventory.get<Vpc>(gateway->vpc);
       refuse(Cause::conflict, local_field(), local.to_string(),
              fmt::format("lies in no subnet of vpc '{}'", vpc->meta.name),
              "choose the range of a subnet, or create the subnet first");
@@ -106,7 +106,7 @@ class RangeCheck {
   // M41, M43, M44. The same peer range under two local ones is right (M45).
   void check_peers() {
     const auto rules = tunnel_.all_rules();
-    const Vpc* vpc =
+    const auto* vpc =
         context_.inventory.get<Vpc>(context_.inventory.get<Gateway>(tunnel_.gateway)->vpc);
     std::set<Cidr> seen;
     for (std::size_t i = 0; i < rules.size(); ++i) {
@@ -177,7 +177,7 @@ void check_pairs(const CheckContext& context, const std::set<ObjectId>& vpcs,
                  const std::set<ObjectId>& touched) {
   std::vector<Pair> pairs;
   for (const Tunnel* tunnel : context.inventory.all<Tunnel>()) {
-    const Gateway* gateway = context.inventory.get<Gateway>(tunnel->gateway);
+    const auto* gateway = context.inventory.get<Gateway>(tunnel->gateway);
     if (gateway == nullptr || !vpcs.contains(gateway->vpc)) continue;
     for (const Rule& rule : tunnel->all_rules()) {
       for (const Cidr& peer : rule.peers) {

@@ -123,7 +123,7 @@ std::expected<Plan, Refusals> Draft::finish() && {
   Plan plan;
   plan.steps = steps(affected);
   for (const ObjectId& id : touched_) {
-    const Tunnel* tunnel = draft_.get<Tunnel>(id);
+    const auto* tunnel = draft_.get<Tunnel>(id);
     if (tunnel == nullptr) continue;
     for (const std::string& warning : warnings_of(*tunnel)) {
       plan.warnings.push_back(fmt::format("tunnel '{}': {}", tunnel->meta.name, warning));

@@ -3,8 +3,8 @@
 namespace ipsec::gateway {
 
 std::optional<Meaning> meaning_of(const Inventory& inventory, const Tunnel& tunnel) {
-  const Gateway* gateway = inventory.get<Gateway>(tunnel.gateway);
-  const Peer* peer = inventory.get<Peer>(tunnel.peer);
+  const auto* gateway = inventory.get<Gateway>(tunnel.gateway);
+  const auto* peer = inventory.get<Peer>(tunnel.peer);
   if (gateway == nullptr || peer == nullptr) return std::nullopt;
   const auto local = gateway->local_address ? gateway->local_address : gateway->public_address;
   if (!local) return std::nullopt;

@@ -17,7 +17,7 @@ using core::Failure;
 using core::Stage;
 using wire::NotifyType;
 
-Failure failure(Cause cause, std::string ours, std::string theirs, std::string detail = {}) {
+Failure auth_failure(Cause cause, std::string ours, std::string theirs, std::string detail = {}) {
   return {Stage::ike_auth, cause, std::move(ours), std::move(theirs), std::move(detail)};
 }
 
@@ -76,7 +76,7 @@ void send_auth_when_ready(Turn& turn, Sa& sa) {
   auto protection = core::Protection::make(turn.crypto, state.init.algorithms, state.keys,
                                            wire::Role::initiator, turn.random);
   if (!protection) {
-    fail_opening(turn, sa, failure(Cause::internal, {}, {}, describe(protection.error())));
+    fail_opening(turn, sa, auth_failure(Cause::internal, {}, {}, describe(protection.error())));
     return;
   }
   wire::Payloads payloads;
@@ -104,16 +104,16 @@ void handle_auth_answer(Turn& turn, Sa& sa, const Received& message) {
       identity_of(*find<wire::IdPayload>(message.payloads, wire::Role::responder));
   if (tunnel.remote_identity && *tunnel.remote_identity != peer) {
     reject_answer(turn, sa, state.window,
-                  failure(Cause::identity_unknown, tunnel.remote_identity->to_string(),
-                          peer.to_string(), "the peer answered under another identity"));
+                  auth_failure(Cause::identity_unknown, tunnel.remote_identity->to_string(),
+                               peer.to_string(), "the peer answered under another identity"));
     return;
   }
   const auto context = auth_context(state.init, state.keys, wire::Role::responder, peer);
   if (!tunnel.credential->verify(turn.crypto, context,
                                  *find<wire::AuthPayload>(message.payloads))) {
     reject_answer(turn, sa, state.window,
-                  failure(Cause::authentication_failed, tunnel.local_identity.to_string(),
-                          peer.to_string(), "the peer's AUTH does not fit our key"));
+                  auth_failure(Cause::authentication_failed, tunnel.local_identity.to_string(),
+                               peer.to_string(), "the peer's AUTH does not fit our key"));
     return;
   }
   sa.association->peer = peer;
@@ -133,10 +133,11 @@ void handle_auth_refusal(Turn& turn, Sa& sa, const Received& message) {
   const auto& tunnel = sa.tunnel();
   const std::string expected =
       tunnel.remote_identity ? tunnel.remote_identity->to_string() : "any identity";
-  fail_opening(turn, sa,
-               failure(core::cause_of(error->type),
-                       fmt::format("{} towards {}", tunnel.local_identity.to_string(), expected),
-                       wire::name_of(error->type)));
+  fail_opening(
+      turn, sa,
+      auth_failure(core::cause_of(error->type),
+                   fmt::format("{} towards {}", tunnel.local_identity.to_string(), expected),
+                   wire::name_of(error->type)));
 }
 
 namespace {
@@ -192,12 +193,12 @@ void handle_auth_request(Turn& turn, Sa& sa, const Received& message) {
   Match match = match_tunnel(turn, sa, state, message, peer, ours ? &*ours : nullptr);
   if (match.tunnel == nullptr) {
     const bool known = match.keys_tried > 0;
-    refuse_auth(
-        turn, sa,
-        failure(known ? Cause::authentication_failed : Cause::identity_unknown,
-                ours ? ours->to_string() : "any of our identities", peer.to_string(),
-                fmt::format("{} keys tried, peer at {}", match.keys_tried, sa.remote.to_string())),
-        match.nearest);
+    refuse_auth(turn, sa,
+                auth_failure(known ? Cause::authentication_failed : Cause::identity_unknown,
+                             ours ? ours->to_string() : "any of our identities", peer.to_string(),
+                             fmt::format("{} keys tried, peer at {}", match.keys_tried,
+                                         sa.remote.to_string())),
+                match.nearest);
     return;
   }
   // RFC 7296 2.23: with a NAT between the initiator has moved to port 4500 by now.
@@ -236,8 +237,8 @@ void handle_auth_for_eap(Turn& turn, Sa& sa, const Received& message) {
       identity_of(*find<wire::IdPayload>(message.payloads, wire::Role::initiator));
   refuse_auth(
       turn, sa,
-      failure(Cause::authentication_failed, "pre-shared key", "EAP",
-              fmt::format("{} at {} asked for EAP", peer.to_string(), sa.remote.to_string())),
+      auth_failure(Cause::authentication_failed, "pre-shared key", "EAP",
+                   fmt::format("{} at {} asked for EAP", peer.to_string(), sa.remote.to_string())),
       {});
 }
 

@@ -15,7 +15,6 @@ namespace {
 
 using core::Cause;
 using core::Failure;
-using core::Stage;
 using wire::NotifyType;
 
 ChildAnswer& answer_of(Sa& sa) { return std::get<ChildAnswer>(sa.established()->peers->what); }
@@ -38,10 +37,6 @@ void refuse(Turn& turn, Sa& sa, NotifyType type, Failure why, Bytes data = {}) {
   payloads.emplace_back(make_notify(type, std::move(data)));
   conclude(turn, sa, std::move(payloads));
   turn.tell(core::ExchangeFailed{sa.tunnel().id, std::move(why)});
-}
-
-Failure child_failure(Cause cause, std::string ours, std::string theirs, std::string detail = {}) {
-  return {Stage::child, cause, std::move(ours), std::move(theirs), std::move(detail)};
 }
 
 struct RuleMatch {

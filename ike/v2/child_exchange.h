@@ -1,6 +1,9 @@
 // Setting up and rekeying child SAs (RFC 7296 1.2, 1.3.1, 1.3.3, 2.8, 2.9, 2.17), both roles.
 #pragma once
 
+#include <string>
+#include <utility>
+
 #include "ike/v2/channel.h"
 
 namespace ipsec::v2 {
@@ -32,5 +35,12 @@ void serve_child(Turn& turn, Sa& sa, const Received& message, wire::ExchangeType
 void answer_spi_ready(Turn& turn, Sa& sa, const std::expected<xfrm::SaKey, KernelError>& result);
 void answer_agreed(Turn& turn, Sa& sa, core::JobResult result);
 void answer_installed(Turn& turn, Sa& sa, const std::expected<void, KernelError>& result);
+
+// --- In both roles ---
+
+[[nodiscard]] inline core::Failure child_failure(core::Cause cause, std::string ours,
+                                                 std::string theirs, std::string detail = {}) {
+  return {core::Stage::child, cause, std::move(ours), std::move(theirs), std::move(detail)};
+}
 
 }  // namespace ipsec::v2

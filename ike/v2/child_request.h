@@ -1,8 +1,6 @@
 // What asking for a child (child_request.cpp) and making it (child_made.cpp) share.
 #pragma once
 
-#include <string>
-#include <utility>
 #include <variant>
 
 #include "ike/v2/child_exchange.h"
@@ -10,11 +8,6 @@
 namespace ipsec::v2 {
 
 inline ChildRequest& request_of(Sa& sa) { return std::get<ChildRequest>(sa.established()->ours); }
-
-inline core::Failure child_failure(core::Cause cause, std::string ours, std::string theirs,
-                                   std::string detail = {}) {
-  return {core::Stage::child, cause, std::move(ours), std::move(theirs), std::move(detail)};
-}
 
 // The request is over without a child. What asked for it is asked again later, by the schedule.
 void give_up_request(Turn& turn, Sa& sa, ChildRequest& request, core::Failure why);

@@ -8,9 +8,6 @@
 namespace ipsec::v2 {
 namespace {
 
-// Rekeys come in the last tenth of a lifetime, less as much again at random.
-constexpr double kRekeyJitter = 0.1;
-
 std::optional<xfrm::UdpEncapsulation> encapsulation(const Endpoint& from, const Endpoint& to,
                                                     bool wanted) {
   if (!wanted) return std::nullopt;
@@ -86,7 +83,7 @@ Child make_child(Turn& turn, const Sa& sa, ChildId id, const ChildMaking& making
   child.algorithms = making.choice->algorithms;
   child.lowest_nonce = making.nonces.lowest();
   const Duration lifetime = sa.tunnel().children[making.rule].lifetime;
-  child.rekey_at = turn.now + turn.jittered(lifetime * 9 / 10, kRekeyJitter);
+  child.rekey_at = turn.rekey_time(lifetime);
   child.expires_at = turn.now + lifetime;
   return child;
 }

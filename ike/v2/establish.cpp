@@ -4,12 +4,6 @@
 #include "ike/v2/children.h"
 
 namespace ipsec::v2 {
-namespace {
-
-// Rekeys come in the last tenth of a lifetime.
-constexpr double kRekeyJitter = 0.1;
-
-}  // namespace
 
 void establish(Turn& turn, Sa& sa, Window window, const InitOutcome& init, Secret sk_d) {
   Established next{init.algorithms, std::move(sk_d), std::move(window)};
@@ -31,7 +25,7 @@ void establish(Turn& turn, Sa& sa, Window window, const InitOutcome& init, Secre
 }
 
 Time ike_rekey_time(Turn& turn, const core::TunnelConfig& tunnel) {
-  return turn.now + turn.jittered(tunnel.ike_lifetime * 9 / 10, kRekeyJitter);
+  return turn.rekey_time(tunnel.ike_lifetime);
 }
 
 void close(Turn& turn, Sa& sa, std::string reason) {

@@ -20,7 +20,7 @@ using core::Failure;
 using core::Stage;
 using wire::NotifyType;
 
-Failure failure(Cause cause, std::string ours, std::string theirs, std::string detail = {}) {
+Failure init_failure(Cause cause, std::string ours, std::string theirs, std::string detail = {}) {
   return {Stage::ike_sa_init, cause, std::move(ours), std::move(theirs), std::move(detail)};
 }
 
@@ -61,7 +61,7 @@ void send_init(Turn& turn, Sa& sa, InitSent next) {
   append_common_notifies(turn, sa, payloads);
   auto message = wire::write_message(init_header(sa.our_spi, {}, wire::Role::initiator), payloads);
   if (!message) {
-    fail_opening(turn, sa, failure(Cause::internal, {}, {}, message.error().what));
+    fail_opening(turn, sa, init_failure(Cause::internal, {}, {}, message.error().what));
     return;
   }
   turn.act(core::SendDatagram{sa.local, sa.remote, *message});
@@ -99,7 +99,7 @@ void begin(Turn& turn, Sa& sa) {
 void init_key_ready(Turn& turn, Sa& sa, core::JobResult result) {
   auto& state = std::get<KeyPending>(sa.state);
   if (!result) {
-    fail_opening(turn, sa, failure(Cause::internal, {}, {}, describe(result.error())));
+    fail_opening(turn, sa, init_failure(Cause::internal, {}, {}, describe(result.error())));
     return;
   }
   InitSent next;
@@ -119,16 +119,16 @@ void handle_init_answer(Turn& turn, Sa& sa, const Received& message) {
   auto choice = core::accept(offers, sa_payload);
   if (!choice) {
     keep_hint(turn, state,
-              failure(Cause::no_proposal_chosen, core::describe(offers), core::describe(sa_payload),
-                      describe(choice.error())));
+              init_failure(Cause::no_proposal_chosen, core::describe(offers),
+                           core::describe(sa_payload), describe(choice.error())));
     return;
   }
   const bool group_agrees = choice->algorithms.group == state.group &&
                             ke.group == static_cast<std::uint16_t>(state.group->id);
   if (!group_agrees) {
     keep_hint(turn, state,
-              failure(Cause::invalid_ke, std::string(state.group->name),
-                      fmt::format("group {}", ke.group)));
+              init_failure(Cause::invalid_ke, std::string(state.group->name),
+                           fmt::format("group {}", ke.group)));
     return;
   }
   AuthPreparing next;
@@ -168,8 +168,8 @@ void handle_init_refusal(Turn& turn, Sa& sa, const Received& message) {
     const GroupRow* group = core::offered_group(sa.tunnel().offers, wanted);
     if (group == nullptr || group == state.group || !restart_allowed()) {
       keep_hint(turn, state,
-                failure(Cause::invalid_ke, core::describe(sa.tunnel().offers),
-                        fmt::format("group {}", wanted)));
+                init_failure(Cause::invalid_ke, core::describe(sa.tunnel().offers),
+                             fmt::format("group {}", wanted)));
       return;
     }
     start_key(turn, sa, group, std::move(state.nonce), std::move(state.cookie), state.restarts + 1);
@@ -178,8 +178,8 @@ void handle_init_refusal(Turn& turn, Sa& sa, const Received& message) {
   const auto* error = find_error(message.payloads);
   if (error == nullptr) return turn.drop("IKE_SA_INIT answer without content");
   fail_opening(turn, sa,
-               failure(core::cause_of(error->type), core::describe(sa.tunnel().offers),
-                       wire::name_of(error->type)));
+               init_failure(core::cause_of(error->type), core::describe(sa.tunnel().offers),
+                            wire::name_of(error->type)));
 }
 
 void init_secret_ready(Turn& turn, Sa& sa, core::JobResult result) {
@@ -189,9 +189,10 @@ void init_secret_ready(Turn& turn, Sa& sa, core::JobResult result) {
                                        state.init.nonces.view(), sa.spis())
              : std::unexpected(result.error());
   if (!keys) {
-    fail_opening(turn, sa,
-                 failure(Cause::protocol_violation, std::string(state.init.algorithms.group->name),
-                         {}, describe(keys.error())));
+    fail_opening(
+        turn, sa,
+        init_failure(Cause::protocol_violation, std::string(state.init.algorithms.group->name), {},
+                     describe(keys.error())));
     return;
   }
   state.keys = *std::move(keys);
@@ -299,10 +300,10 @@ std::optional<core::IkeChoice> negotiate(Turn& turn, const OpeningRequest& reque
   auto choice = choose_among(candidates, *request.opening.sa);
   if (!choice) {
     refuse_init(turn, request, make_notify(NotifyType::no_proposal_chosen));
-    turn.tell(
-        core::ExchangeFailed{{},
-                             failure(Cause::no_proposal_chosen, choice.error().ours,
-                                     choice.error().theirs, request.datagram.remote.to_string())});
+    turn.tell(core::ExchangeFailed{
+        {},
+        init_failure(Cause::no_proposal_chosen, choice.error().ours, choice.error().theirs,
+                     request.datagram.remote.to_string())});
     return turn.drop("no proposal chosen"), std::nullopt;
   }
   const GroupRow& group = *choice->algorithms.group;

@@ -39,4 +39,7 @@ Duration Turn::jittered(Duration whole, double fraction) {
   return whole - Duration(static_cast<Duration::rep>(less));
 }
 
+// In the last tenth of its lifetime, less as much again at random.
+Time Turn::rekey_time(Duration lifetime) { return now + jittered(lifetime * 9 / 10, 0.1); }
+
 }  // namespace ipsec::v2

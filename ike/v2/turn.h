@@ -68,6 +68,8 @@ struct Turn {
   [[nodiscard]] IkeSpi spi();
   // `whole` less a random part of up to `fraction` of it: so that many SAs do not act at once.
   [[nodiscard]] Duration jittered(Duration whole, double fraction);
+  // When an SA of this lifetime, made now, is rekeyed.
+  [[nodiscard]] Time rekey_time(Duration lifetime);
 };
 
 }  // namespace ipsec::v2

@@ -20,6 +20,8 @@ enum class TransformType : std::uint8_t {
   extended_sequence_numbers = 5,
 };
 
+// Transform ids have 16 bits (RFC 7296 3.3.2), whatever is assigned yet.
+// NOLINTBEGIN(performance-enum-size): for that reason
 enum class EncryptionId : std::uint16_t {
   des = 2,
   triple_des = 3,
@@ -65,6 +67,7 @@ enum class GroupId : std::uint16_t {
 };
 
 enum class EsnId : std::uint16_t { no = 0, yes = 1 };
+// NOLINTEND(performance-enum-size)
 
 enum class HashId : std::uint8_t { md5, sha1, sha2_256, sha2_384, sha2_512 };
 
