@@ -124,9 +124,11 @@ class Kernel {
                                                          const std::string& doing);
   [[nodiscard]] std::expected<void, KernelError> swap(SaRecord& sa, const Way& to,
                                                       const std::string& doing);
-  [[nodiscard]] std::expected<void, KernelError> take_place(const SaRecord& sa,
-                                                            const ReplayState& replay,
+  [[nodiscard]] std::expected<void, KernelError> take_place(SaRecord& sa, const Way& to,
                                                             const std::string& doing);
+  [[nodiscard]] std::expected<void, KernelError> put_in_place(const SaRecord& sa,
+                                                              const ReplayState& replay,
+                                                              const std::string& doing);
 
   [[nodiscard]] std::expected<std::vector<PolicyRecord>, KernelError> all_policies();
 

@@ -20,10 +20,13 @@
 namespace ipsec::xfrm {
 namespace {
 
-// Sequence numbers skipped outwards: packets that leave on the old SA after it was looked at, and
-// before the policies lead to the new one, must not share their numbers with the new one's. Small
-// against the peer's window, so that no packet on the way falls out of it.
-constexpr std::uint64_t kSequenceLeap = 256;
+// Sequence numbers skipped outwards. None may be used twice under one key: a counter-mode cipher
+// would be broken (RFC 4106 3). While the policies lead nowhere only those packets still take
+// numbers that had found the old SA before; where they lead to it until its successor is there, all
+// that leave between our look at it and then, a thousandth of a second or so. The peer's window
+// minds no leap; what is still on its way to where the peer was is lost either way.
+constexpr std::uint64_t kLeapHeld = 256;
+constexpr std::uint64_t kLeapRunning = 65'536;
 // A packet that comes between an SA and its successor leaves a larval SA of their name behind.
 constexpr int kSwapTries = 8;
 
@@ -34,14 +37,14 @@ std::expected<void, KernelError> in_words(
   return {};
 }
 
-ReplayState continued(const SaRecord& old) {
+ReplayState continued(const SaRecord& old, std::uint64_t leap) {
   ReplayState replay = old.replay;
   if (old.spec.direction == Direction::in) return replay;
   // At the end the SA sends no more, rather than the same numbers again.
   const std::uint64_t last = old.spec.extended_sequence_numbers
                                  ? std::numeric_limits<std::uint64_t>::max()
                                  : std::numeric_limits<std::uint32_t>::max();
-  replay.sent += std::min(kSequenceLeap, last - std::min(last, replay.sent));
+  replay.sent += std::min(leap, last - std::min(last, replay.sent));
   return replay;
 }
 
@@ -100,7 +103,7 @@ std::expected<void, KernelError> Kernel::replace(SaRecord& sa, const Way& to,
   const SaKey old_key = sa.spec.key();
   to.give(sa.spec);
   const SaKey key = sa.spec.key();
-  const ReplayState replay = continued(sa);
+  const ReplayState replay = continued(sa, kLeapRunning);
   {
     Batch batch(socket_, 1);
     write_sa(batch.bytes(), batch.next(), SaVerb::add, sa.spec, features_.messages,
@@ -122,39 +125,47 @@ std::expected<void, KernelError> Kernel::replace(SaRecord& sa, const Way& to,
   return remove(old_key);
 }
 
-// Outwards nothing is lost where the namespace holds packets (see tune()): while the policies name
-// no SPI, one that finds no SA waits for the SA that is about to come, and leaves on it.
+// Outwards the policies lead nowhere meanwhile: so the sequence number stands still while it is
+// copied, and where the namespace holds packets (see tune()) they wait, and leave on the successor.
 std::expected<void, KernelError> Kernel::swap(SaRecord& sa, const Way& to,
                                               const std::string& doing) {
-  const Way from = Way::of(sa.spec);
   const SaKey key = sa.spec.key();
-  const bool outwards = sa.spec.direction == Direction::out;
+  if (sa.spec.direction == Direction::in) return take_place(sa, to, doing);
+  const Way from = Way::of(sa.spec);
   const auto lead = [&](const Way& way, PolicyTable::Pin pinned) {
     return change(policies_.move(key, way.source, way.destination, pinned));
   };
-  if (outwards) {
-    auto opened = lead(to, PolicyTable::Pin::by_reqid);
-    if (!opened) return opened;
-  }
-  to.give(sa.spec);
-  const ReplayState replay = continued(sa);
-  auto done = take_place(sa, replay, doing);
-  if (!done) {
-    from.give(sa.spec);
-    if (auto undone = take_place(sa, replay, doing); !undone) {
-      done.error().operation += "; undoing it failed too, the SA is lost";
-    }
-  }
-  if (!outwards) return done;
+  if (auto held = lead(from, PolicyTable::Pin::nowhere); !held) return held;
+  auto done = [&] -> std::expected<void, KernelError> {
+    auto now = look(key, doing);
+    if (!now) return std::unexpected(std::move(now.error()));
+    return take_place(*now, to, doing);
+  }();
   auto led = lead(done ? to : from, PolicyTable::Pin::by_spi);
-  if (!led && done) return led;
-  if (!led) done.error().operation += "; so did " + led.error().operation;
+  // What the first held packet left behind: the kernel asked for an SA that nobody will make.
+  auto forgotten = remove({key.destination, key.protocol, kNowhere});
+  if (!done && !led) done.error().operation += "; so did: " + led.error().operation;
+  if (!done) return done;
+  return led ? forgotten : led;
+}
+
+// The SA, another way, in the place of the one with its name; or that one again.
+std::expected<void, KernelError> Kernel::take_place(SaRecord& sa, const Way& to,
+                                                    const std::string& doing) {
+  const Way from = Way::of(sa.spec);
+  const ReplayState replay = continued(sa, kLeapHeld);
+  to.give(sa.spec);
+  auto done = put_in_place(sa, replay, doing);
+  if (done) return done;
+  from.give(sa.spec);
+  if (auto undone = put_in_place(sa, replay, doing); !undone) {
+    done.error().operation += "; undoing it failed too, the SA is lost";
+  }
   return done;
 }
 
-// The SA in the place of the one with its name.
-std::expected<void, KernelError> Kernel::take_place(const SaRecord& sa, const ReplayState& replay,
-                                                    const std::string& doing) {
+std::expected<void, KernelError> Kernel::put_in_place(const SaRecord& sa, const ReplayState& replay,
+                                                      const std::string& doing) {
   const auto once = [&] {
     Batch batch(socket_, 2);
     write_delete_sa(batch.bytes(), batch.next(), sa.spec.key(), sa.spec.attachment);

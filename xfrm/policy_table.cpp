@@ -74,7 +74,7 @@ PolicyTable::Pending PolicyTable::move(const SaKey& from, const Address& local,
       child.outbound.destination = remote;
       pin(child.policy, local, remote);
       if (key.direction != PolicyDirection::out) continue;
-      child.policy.protection.spi = pinned == Pin::by_spi ? from.spi : ChildSpi{};
+      child.policy.protection.spi = pinned == Pin::by_spi ? from.spi : kNowhere;
     }
     pending.add(key, before, std::move(after));
   }

@@ -37,10 +37,9 @@ class PolicyTable {
   // So it is with traps among themselves.
   [[nodiscard]] Pending set(const TrapSpec& spec) const;
   [[nodiscard]] Pending remove(const TrapSpec& spec) const;
-  // The outbound SA's addresses changed: all pinned to it follow, inwards too. `by_reqid` leaves
-  // the SPI out, until the next move: then any outbound SA of the reqid between these addresses
-  // will do.
-  enum class Pin : std::uint8_t { by_spi, by_reqid };
+  // The outbound SA's addresses changed: all pinned to it follow, inwards too. With
+  // Pin::nowhere, until the next move, the out policies lead to an SA that never is.
+  enum class Pin : std::uint8_t { by_spi, nowhere };
   [[nodiscard]] Pending move(const SaKey& from, const Address& local, const Address& remote,
                              Pin pinned = Pin::by_spi) const;
 

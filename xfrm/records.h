@@ -96,6 +96,9 @@ struct PolicyRecord {
   bool operator==(const PolicyRecord&) const = default;
 };
 
+// The SPI of an SA that never is: reserved (RFC 4303 2.1), so nobody is given it.
+inline constexpr ChildSpi kNowhere{255};
+
 // --- Events ---
 
 // A packet met a trap.
