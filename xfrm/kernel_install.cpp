@@ -17,9 +17,12 @@ namespace {
 // A held SPI that timed out or a larval SA in the way, then offload refused: two other forms.
 constexpr int kForms = 3;
 
-void write_change(Batch& batch, const PolicyKey& key, const std::optional<PolicyRecord>& policy) {
-  if (policy) {
-    write_policy(batch.bytes(), batch.next(), *policy);
+// Where none of ours stands, whatever stands there is another program's, and stays.
+void write_change(Batch& batch, const PolicyKey& key, const std::optional<PolicyRecord>& standing,
+                  const std::optional<PolicyRecord>& wanted) {
+  if (wanted) {
+    const auto verb = standing ? PolicyVerb::replace : PolicyVerb::add;
+    write_policy(batch.bytes(), batch.next(), verb, *wanted);
   } else {
     write_delete_policy(batch.bytes(), batch.next(), key);
   }
@@ -31,7 +34,11 @@ bool is_gone(const std::optional<PolicyRecord>& wanted, const Refusal& refusal) 
 }
 
 KernelError policy_refused(const PolicyChange& change, const Refusal& refusal) {
-  return refused((change.after ? "set " : "delete ") + name_of(change.key), refusal);
+  auto error = refused((change.after ? "set " : "delete ") + name_of(change.key), refusal);
+  if (change.after && refusal.error_number == EEXIST) {
+    error.operation += "; it is another program's: delete it, or choose other ranges";
+  }
+  return error;
 }
 
 }  // namespace
@@ -85,7 +92,7 @@ std::expected<void, KernelError> Kernel::install_all(std::vector<Attempt>& attem
     }
     for (std::size_t i = 0; i < policies_sent; ++i) {
       taken[i] = true;
-      write_change(batch, changes[i].key, changes[i].after);
+      write_change(batch, changes[i].key, changes[i].before, changes[i].after);
     }
     const auto refusals = batch.send();
     // Unknown, what of it was taken: all of it is undone.
@@ -175,7 +182,7 @@ KernelError Kernel::undo(KernelError error, const std::vector<Attempt>& attempts
     Batch batch(socket_, steps.size());
     for (const Step& step : steps) {
       if (step.policy != nullptr) {
-        write_change(batch, step.policy->key, step.policy->before);
+        write_change(batch, step.policy->key, step.policy->after, step.policy->before);
       } else {
         write_delete_sa(batch.bytes(), batch.next(), step.sa->key(), step.sa->attachment);
       }

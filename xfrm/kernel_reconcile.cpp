@@ -27,7 +27,7 @@ std::expected<Kernel::Reconciled, KernelError> Kernel::reconcile(const std::vect
   if (const std::size_t count = adds + removals + todo.delete_sas.size(); count != 0) {
     Batch batch(socket_, count);
     for (const auto& policy : todo.add_policies) {
-      write_policy(batch.bytes(), batch.next(), policy);
+      write_policy(batch.bytes(), batch.next(), PolicyVerb::replace, policy);
     }
     for (const auto& key : todo.delete_policies) {
       write_delete_policy(batch.bytes(), batch.next(), key);

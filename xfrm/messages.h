@@ -74,8 +74,11 @@ void write_dump_sas(Bytes& batch, const Header& header);
 
 // --- Policies ---
 
-// Adds the policy, or puts it in the place of one with the same key.
-void write_policy(Bytes& batch, const Header& header, const PolicyRecord& policy);
+enum class PolicyVerb {
+  add,      // XFRM_MSG_NEWPOLICY: refused where one with its key stands
+  replace,  // XFRM_MSG_UPDPOLICY: takes the place of one with its key, if there is one
+};
+void write_policy(Bytes& batch, const Header& header, PolicyVerb verb, const PolicyRecord& policy);
 void write_delete_policy(Bytes& batch, const Header& header, const PolicyKey& key);
 void write_dump_policies(Bytes& batch, const Header& header);
 // Nothing for a policy of a kind that is never ours: of a socket, without a template or with

@@ -58,7 +58,7 @@ bool is_foreign_kind(MessageReader& reader, const xfrm_userpolicy_info& info) {
 
 }  // namespace
 
-void write_policy(Bytes& batch, const Header& header, const PolicyRecord& policy) {
+void write_policy(Bytes& batch, const Header& header, PolicyVerb verb, const PolicyRecord& policy) {
   xfrm_userpolicy_info info;
   clear(info);
   info.sel = kernel_selector(policy.key.selector);
@@ -67,7 +67,8 @@ void write_policy(Bytes& batch, const Header& header, const PolicyRecord& policy
   info.dir = static_cast<std::uint8_t>(policy.key.direction);
   info.action = policy.blocks ? XFRM_POLICY_BLOCK : XFRM_POLICY_ALLOW;
 
-  MessageWriter writer(batch, XFRM_MSG_UPDPOLICY, 0, header);
+  const int type = verb == PolicyVerb::add ? XFRM_MSG_NEWPOLICY : XFRM_MSG_UPDPOLICY;
+  MessageWriter writer(batch, type, 0, header);
   writer.body(info);
   writer.attribute(XFRMA_TMPL, kernel_template(policy.protection));
   write_attachment(writer, attachment_of(policy.key));

@@ -28,6 +28,7 @@ main() {
   flushed_sas_are_told_and_lost
   strays_of_ours_are_deleted
   what_is_not_ours_stays
+  where_another_stands_we_do_not
   after_a_restart_all_is_adopted
   our_own_changes_are_no_news
   lost_events_are_told_once
@@ -152,6 +153,26 @@ after_a_restart_all_is_adopted() {
   install_child child
   expect_crossing "3 3" 4 3 100
   drive gw-left monitor
+}
+
+where_another_stands_we_do_not() {
+  say "another program's policy stands where a child's would"
+  local before
+  in_ns gw-left ip xfrm policy add src 192.168.1.0/24 dst 192.168.9.0/24 dir out priority 7 \
+    action block
+  before=$(policies_of gw-left)
+  drive gw-left child elsewhere local=203.0.113.1 remote=203.0.113.2 in=0x100a out=0x200a reqid=9 \
+    ours=192.168.1.0/24 theirs=192.168.9.0/24
+  refused gw-left install elsewhere
+  case $answer in
+    *"out policy 192.168.1.0/24 -> 192.168.9.0/24"*"there is one like it already"*"another program's"*) ;;
+    *) fail "the refusal does not name the policy and whose it is: $answer" ;;
+  esac
+  expect_same "$(policies_of gw-left)" "$before" "policies after the refusal"
+  in_ns gw-left ip xfrm policy delete src 192.168.1.0/24 dst 192.168.9.0/24 dir out
+  drive gw-left install elsewhere
+  drive gw-left remove elsewhere
+  drop_events gw-left
 }
 
 our_own_changes_are_no_news() {

@@ -165,7 +165,7 @@ Bytes written(const RandomSa& sa, const MessageFeatures& features) {
 
 Bytes written(const PolicyRecord& policy) {
   Bytes bytes;
-  write_policy(bytes, {}, policy);
+  write_policy(bytes, {}, PolicyVerb::replace, policy);
   return bytes;
 }
 
