@@ -74,7 +74,7 @@ void write_dump_sas(Bytes& batch, const Header& header);
 
 // --- Policies ---
 
-enum class PolicyVerb {
+enum class PolicyVerb : std::uint8_t {
   add,      // XFRM_MSG_NEWPOLICY: refused where one with its key stands
   replace,  // XFRM_MSG_UPDPOLICY: takes the place of one with its key, if there is one
 };

@@ -20,21 +20,24 @@ constexpr std::size_t kLongestPsk = 128;
 constexpr std::size_t kShortPsk = 8;
 constexpr std::chrono::seconds kMostDpd{3600};
 
+// How many bytes a character has that begins so; 0 where none does.
+std::size_t size_of_character(char first) {
+  const auto lead = static_cast<unsigned char>(first);
+  if (lead < 0x80) return 1;
+  if (lead >= 0xc2 && lead < 0xe0) return 2;
+  if (lead >= 0xe0 && lead < 0xf0) return 3;
+  return lead >= 0xf0 && lead <= 0xf4 ? 4 : 0;
+}
+
 // Characters, not bytes; nothing where the text is not UTF-8.
 std::optional<std::size_t> count_characters(std::string_view text) {
+  const auto continues = [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) == 0x80U; };
   std::size_t count = 0;
-  for (std::size_t i = 0; i < text.size(); ++count) {
-    const auto lead = static_cast<unsigned char>(text[i]);
-    const std::size_t size = lead < 0x80                    ? 1
-                             : lead >= 0xc2 && lead < 0xe0  ? 2
-                             : lead >= 0xe0 && lead < 0xf0  ? 3
-                             : lead >= 0xf0 && lead <= 0xf4 ? 4
-                                                            : 0;
-    if (size == 0 || i + size > text.size()) return std::nullopt;
-    for (std::size_t j = 1; j < size; ++j) {
-      if ((static_cast<unsigned char>(text[i + j]) & 0xc0U) != 0x80U) return std::nullopt;
-    }
-    i += size;
+  for (; !text.empty(); ++count) {
+    const std::size_t size = size_of_character(text.front());
+    if (size == 0 || size > text.size()) return std::nullopt;
+    if (!std::ranges::all_of(text.substr(1, size - 1), continues)) return std::nullopt;
+    text.remove_prefix(size);
   }
   return count;
 }

@@ -151,7 +151,7 @@ void Draft::assign(Object& object, const Fields& fields) {
   }
 }
 
-void Draft::assign(Object& object, const Field& field, FieldValue value) {
+void Draft::assign(Object& object, const Field& field, const FieldValue& value) {
   if (field.required && value.empty()) {
     return refuse(object, Cause::invalid, field.name, "", "missing",
                   fmt::format("give {}", field.help));

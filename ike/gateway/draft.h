@@ -72,7 +72,7 @@ class Draft {
 
  private:
   void assign(Object& object, const Fields& fields);
-  void assign(Object& object, const Field& field, FieldValue value);
+  void assign(Object& object, const Field& field, const FieldValue& value);
   [[nodiscard]] std::expected<FieldValue, std::string> resolved(const Field& field,
                                                                 const FieldValue& value) const;
   [[nodiscard]] std::expected<FieldValue, std::string> take_from_pool(const Object& object) const;

@@ -47,6 +47,13 @@ void take_algorithms(Fields& fields, Child& child) {
   }
 }
 
+// "wan", "packet:wan"
+xfrm::Offload offload_of(const std::string& text) {
+  static constexpr std::string_view kPacket = "packet:";
+  if (!text.starts_with(kPacket)) return {.device = text};
+  return {.device = text.substr(kPacket.size()), .kind = xfrm::Offload::Kind::packet};
+}
+
 void take_attachment(Fields& fields, Child& child) {
   if (const auto text = fields.take("if_id")) child.attachment.interface_id = number32_of(*text);
   if (const auto text = fields.take("mark")) {
@@ -55,7 +62,7 @@ void take_attachment(Fields& fields, Child& child) {
   if (const auto text = fields.take("output_mark")) {
     child.output_mark = xfrm::Mark{.value = number32_of(*text)};
   }
-  if (const auto text = fields.take("offload")) child.offload = xfrm::Offload{.device = *text};
+  if (const auto text = fields.take("offload")) child.offload = offload_of(*text);
 }
 
 // A test key: the same for everybody who knows the SPI (splitmix64).

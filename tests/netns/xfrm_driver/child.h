@@ -30,7 +30,7 @@ struct Child {
 
 // reqid=1 local=ADDRESS remote=ADDRESS protocol=esp|ah encryption=NAME integrity=NAME in=SPI
 // out=SPI ours=SELECTOR,... theirs=SELECTOR,... esn=yes window=PACKETS ports=OURS:THEIRS
-// hard_bytes=N hard_s=N if_id=N mark=N output_mark=N offload=DEVICE. A selector is
+// hard_bytes=N hard_s=N if_id=N mark=N output_mark=N offload=[packet:]DEVICE. A selector is
 // CIDR[+PROTOCOL[+FIRST[-LAST]]]; reqids count from 1 within our range.
 [[nodiscard]] Child parse_child(Words words);
 
