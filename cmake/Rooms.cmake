@@ -21,6 +21,7 @@ set(_lib_openssl OpenSSL::Crypto)
 set(_lib_libmnl PkgConfig::libmnl)
 set(_lib_libnl PkgConfig::libnl)
 set(_lib_cli11 CLI11::CLI11)
+set(_lib_sqlite PkgConfig::sqlite)
 set(_lib_tomlplusplus PkgConfig::tomlplusplus)
 
 function(ipsec_room name)

@@ -1,0 +1,62 @@
+// SQLite without its corners: statements that finalize themselves, errors as values. Internal to
+// the room.
+#pragma once
+
+#include <sqlite3.h>
+
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "ike/base/error.h"
+
+namespace ipsec::gateway {
+
+class Database {
+ public:
+  [[nodiscard]] static std::expected<Database, ConfigError> open(std::string file);
+
+  // Statements without values; several, with semicolons.
+  [[nodiscard]] std::expected<void, ConfigError> run(const char* sql);
+  [[nodiscard]] ConfigError error(std::string_view doing) const;
+  [[nodiscard]] sqlite3* handle() const { return handle_.get(); }
+
+ private:
+  struct Closer {
+    void operator()(sqlite3* handle) const { sqlite3_close(handle); }
+  };
+  Database(std::string file, sqlite3* handle) : file_(std::move(file)), handle_(handle) {}
+
+  std::string file_;
+  std::unique_ptr<sqlite3, Closer> handle_;
+};
+
+// NOTE: Failure. As in Reader: the first error sticks, and then there are no more rows.
+class Statement {
+ public:
+  Statement(Database& database, const char* sql);
+
+  Statement& bind(std::string_view text);
+  Statement& bind(std::int64_t number);
+  // The next row, with the values that were bound since the last reset.
+  [[nodiscard]] bool step();
+  // To its end, and ready to be bound again.
+  [[nodiscard]] std::expected<void, ConfigError> finish();
+
+  [[nodiscard]] std::string text(int column) const;
+  [[nodiscard]] std::int64_t number(int column) const;
+
+ private:
+  struct Finalizer {
+    void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+  };
+
+  Database& database_;
+  std::unique_ptr<sqlite3_stmt, Finalizer> statement_;
+  int bound_ = 0;
+  int result_ = SQLITE_OK;
+};
+
+}  // namespace ipsec::gateway
