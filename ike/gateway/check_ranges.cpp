@@ -156,28 +156,11 @@ bool may_share(const Pair& a, const Pair& b) {
          (!a.tunnel->group.empty() && a.tunnel->group == b.tunnel->group);
 }
 
-void refuse_shared(const CheckContext& context, const Pair& mine, const Pair& other) {
-  context.refusals.push_back(
-      {Cause::conflict, Kind::tunnel, mine.tunnel->meta.name,
-       mine.tunnel->rules.empty() ? "peer_cidrs" : "rules",
-       fmt::format("{}={}", mine.local.to_string(), mine.peer.to_string()),
-       fmt::format("tunnel '{}' has {}={}", other.tunnel->meta.name, other.local.to_string(),
-                   other.peer.to_string()),
-       "choose other ranges, or put both tunnels into one redundancy group"});
-}
-
-}  // namespace
-
-void check_ranges(const CheckContext& context, const Tunnel& tunnel) {
-  RangeCheck(context, tunnel).run();
-}
-
-// Prefixes nest or are apart, so in sorted order those that hold the one at hand are a stack.
-void check_pairs(const CheckContext& context, const std::set<ObjectId>& vpcs,
-                 const std::set<ObjectId>& touched) {
+// All pairs of these VPCs, those with one peer range or with ranges inside it behind one another.
+std::vector<Pair> sorted_pairs(const Inventory& inventory, const std::set<ObjectId>& vpcs) {
   std::vector<Pair> pairs;
-  for (const Tunnel* tunnel : context.inventory.all<Tunnel>()) {
-    const auto* gateway = context.inventory.get<Gateway>(tunnel->gateway);
+  for (const Tunnel* tunnel : inventory.all<Tunnel>()) {
+    const auto* gateway = inventory.get<Gateway>(tunnel->gateway);
     if (gateway == nullptr || !vpcs.contains(gateway->vpc)) continue;
     for (const Rule& rule : tunnel->all_rules()) {
       for (const Cidr& peer : rule.peers) {
@@ -188,24 +171,60 @@ void check_pairs(const CheckContext& context, const std::set<ObjectId>& vpcs,
   std::ranges::sort(pairs, {}, [](const Pair& pair) {
     return std::tuple(pair.vpc, pair.peer, pair.local, pair.tunnel->meta.id);
   });
-  std::set<std::pair<ObjectId, ObjectId>> told;
+  return pairs;
+}
+
+// Tells each two tunnels once, whatever they share.
+class PairRefuser {
+ public:
+  PairRefuser(const CheckContext& context, const std::set<ObjectId>& touched)
+      : context_(context), touched_(touched) {}
+
+  void meet(const Pair& a, const Pair& b) {
+    if (!a.local.overlaps(b.local) || may_share(a, b)) return;
+    const bool a_touched = touched_.contains(a.tunnel->meta.id);
+    const bool b_touched = touched_.contains(b.tunnel->meta.id);
+    if (!a_touched && !b_touched) return;
+    if (!told_.insert(std::minmax(a.tunnel->meta.id, b.tunnel->meta.id)).second) return;
+    // What was there before is right; of two new ones one must be to blame.
+    const bool blame_a = a_touched && (!b_touched || a.tunnel->meta.name > b.tunnel->meta.name);
+    refuse(blame_a ? a : b, blame_a ? b : a);
+  }
+
+ private:
+  void refuse(const Pair& mine, const Pair& other) {
+    context_.refusals.push_back(
+        {Cause::conflict, Kind::tunnel, mine.tunnel->meta.name,
+         mine.tunnel->rules.empty() ? "peer_cidrs" : "rules",
+         fmt::format("{}={}", mine.local.to_string(), mine.peer.to_string()),
+         fmt::format("tunnel '{}' has {}={}", other.tunnel->meta.name, other.local.to_string(),
+                     other.peer.to_string()),
+         "choose other ranges, or put both tunnels into one redundancy group"});
+  }
+
+  const CheckContext& context_;
+  const std::set<ObjectId>& touched_;
+  std::set<std::pair<ObjectId, ObjectId>> told_;
+};
+
+}  // namespace
+
+void check_ranges(const CheckContext& context, const Tunnel& tunnel) {
+  RangeCheck(context, tunnel).run();
+}
+
+// Prefixes nest or are apart, so in sorted order those that hold the one at hand are a stack.
+void check_pairs(const CheckContext& context, const std::set<ObjectId>& vpcs,
+                 const std::set<ObjectId>& touched) {
+  const auto pairs = sorted_pairs(context.inventory, vpcs);
+  PairRefuser refuser(context, touched);
   std::vector<const Pair*> around;
+  const auto holds = [](const Pair& outer, const Pair& inner) {
+    return outer.vpc == inner.vpc && outer.peer.contains(inner.peer);
+  };
   for (const Pair& pair : pairs) {
-    while (!around.empty() &&
-           (around.back()->vpc != pair.vpc || !around.back()->peer.contains(pair.peer))) {
-      around.pop_back();
-    }
-    for (const Pair* other : around) {
-      if (!other->local.overlaps(pair.local) || may_share(*other, pair)) continue;
-      const ObjectId a = pair.tunnel->meta.id;
-      const ObjectId b = other->tunnel->meta.id;
-      if (!touched.contains(a) && !touched.contains(b)) continue;
-      if (!told.insert(std::minmax(a, b)).second) continue;
-      // What was there before is right; of two new ones the later in the file is to blame.
-      const bool later = touched.contains(a) && (!touched.contains(b) ||
-                                                 pair.tunnel->meta.name > other->tunnel->meta.name);
-      refuse_shared(context, later ? pair : *other, later ? *other : pair);
-    }
+    while (!around.empty() && !holds(*around.back(), pair)) around.pop_back();
+    for (const Pair* other : around) refuser.meet(pair, *other);
     around.push_back(&pair);
   }
 }

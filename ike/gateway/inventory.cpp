@@ -89,9 +89,9 @@ std::expected<ObjectId, std::string> Inventory::resolve(std::string_view account
 }
 
 const std::set<ObjectId>& Inventory::users_of(const ObjectId& id) const {
-  static const std::set<ObjectId> kNobody;
+  static const std::set<ObjectId> nobody;
   const auto found = users_.find(id);
-  return found == users_.end() ? kNobody : found->second;
+  return found == users_.end() ? nobody : found->second;
 }
 
 }  // namespace ipsec::gateway

@@ -5,6 +5,7 @@ namespace ipsec::gateway {
 std::vector<Rule> Tunnel::all_rules() const {
   if (!rules.empty()) return rules;
   std::vector<Rule> out;
+  out.reserve(local_cidrs.size());
   for (const Cidr& local : local_cidrs) out.push_back({local, peer_cidrs});
   return out;
 }

@@ -43,9 +43,9 @@ std::optional<ObjectId> ObjectId::parse(std::string_view text) {
     if (!text.starts_with(row.id_prefix)) continue;
     const std::string_view digits = text.substr(row.id_prefix.size());
     ObjectId id{row.kind, 0};
-    const char* end = digits.data() + digits.size();
-    const auto read = std::from_chars(digits.data(), end, id.number, 16);
-    const bool whole = digits.size() == kDigits && read.ec == std::errc{} && read.ptr == end;
+    const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), id.number, 16);
+    const bool whole = digits.size() == kDigits && read.ec == std::errc{} &&
+                       read.ptr == digits.data() + digits.size();
     // One spelling an object: what is compared as text must be equal as a number, and back.
     if (whole && id.to_string() == text) return id;
   }

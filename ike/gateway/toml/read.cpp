@@ -86,7 +86,7 @@ class Reading {
     const auto* name = table.get("name");
     if (name == nullptr || !name->is_string()) {
       return complain(name == nullptr ? declaration.place : place_of(*name),
-                      fmt::format("this {} has no name; write name = \"...\"", name_of(kind)));
+                      fmt::format(R"(this {} has no name; write name = "...")", name_of(kind)));
     }
     declaration.name = name->as_string()->get();
     declaration.field_places.emplace("name", place_of(*name));
@@ -157,7 +157,7 @@ class Reading {
     if (field.shape == Shape::number) return wanted("a whole number, without quotes");
     if (const auto* rule = node.as_table(); rule != nullptr && field.name == "rules") {
       if (auto text = rule_of(*rule)) return value.push_back(*std::move(text));
-      return wanted("{ local = \"CIDR\", peers = [\"CIDR\", ...] }");
+      return wanted(R"({ local = "CIDR", peers = ["CIDR", ...] })");
     }
     if (!node.is_string()) return wanted("text in quotes");
     value.push_back(node.as_string()->get());
