@@ -35,6 +35,8 @@ class Store {
   [[nodiscard]] static std::expected<Store, ConfigError> open(const std::filesystem::path& file);
   Store(Store&&) noexcept;
   Store& operator=(Store&&) noexcept;
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
   ~Store();
 
   // Checked as a change is: a store that was edited by hand may break rules, and then says which.
