@@ -82,11 +82,16 @@ bool Statement::step() {
 std::expected<void, ConfigError> Statement::finish() {
   while (step()) {
   }
-  if (result_ != SQLITE_DONE) return std::unexpected(database_.error("use"));
-  sqlite3_reset(statement_.get());
-  bound_ = 0;
-  result_ = SQLITE_OK;
-  return {};
+  std::expected<void, ConfigError> finished;
+  if (result_ != SQLITE_DONE) finished = std::unexpected(database_.error("use"));
+  // A statement that failed, as on a full disk, is good for the next time; not so one that never
+  // was.
+  if (statement_) {
+    sqlite3_reset(statement_.get());
+    bound_ = 0;
+    result_ = SQLITE_OK;
+  }
+  return finished;
 }
 
 std::string Statement::text(int column) const {

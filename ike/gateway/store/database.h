@@ -33,7 +33,7 @@ class Database {
   std::unique_ptr<sqlite3, Closer> handle_;
 };
 
-// NOTE: Failure. As in Reader: the first error sticks, and then there are no more rows.
+// NOTE: Failure. As in Reader: the first error sticks until finish(), and there are no more rows.
 class Statement {
  public:
   Statement(Database& database, const char* sql);

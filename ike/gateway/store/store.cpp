@@ -207,7 +207,8 @@ std::expected<void, ConfigError> Store::save(const Plan& plan, std::string_view 
   auto saved = state_->save(plan, who, now);
   if (saved) saved = state_->database.run("COMMIT");
   // Where it was rolled back already, as on a full disk, there is nothing to roll back.
-  if (!saved) [[maybe_unused]] const auto undone = state_->database.run("ROLLBACK");
+  if (!saved) [[maybe_unused]]
+    const auto undone = state_->database.run("ROLLBACK");
   return saved;
 }
 
