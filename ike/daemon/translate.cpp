@@ -76,6 +76,7 @@ core::IkeOffers ike_offers(const gateway::Meaning& meaning) {
 // One "none" alone is no PFS at all, which an empty list says.
 std::vector<const GroupRow*> pfs_groups(const std::vector<gateway::PfsChoice>& choices) {
   std::vector<const GroupRow*> groups;
+  groups.reserve(choices.size());
   for (const gateway::PfsChoice& choice : choices) groups.push_back(choice.group);
   if (std::ranges::all_of(groups, [](const GroupRow* group) { return group == nullptr; }))
     return {};
