@@ -120,7 +120,9 @@ TEST_CASE("the audit log tells who changed what, and no secret", "[gateway][stor
                                 "): psk, dpd.delay_s 8 -> 9");
   CHECK((*audit)[1].who == "root (uid 0)");
   CHECK((*audit)[1].at == site.now);
-  for (const auto& entry : store.audit(100).value()) {
+  const auto all = store.audit(100);
+  REQUIRE(all.has_value());
+  for (const auto& entry : *all) {
     CHECK_THAT(entry.what, !Catch::Contains("secret") && !Catch::Contains("battery"));
   }
 }
