@@ -21,6 +21,8 @@
 
 namespace ipsec::xfrm {
 
+struct ReconcilePlan;
+
 class Kernel {
  public:
   // Without CAP_NET_ADMIN the error says so.
@@ -131,6 +133,8 @@ class Kernel {
                                                               const std::string& doing);
 
   [[nodiscard]] std::expected<std::vector<PolicyRecord>, KernelError> all_policies();
+  [[nodiscard]] std::expected<void, KernelError> carry_out(ReconcilePlan& todo,
+                                                           const std::vector<PolicyRecord>& found);
 
   [[nodiscard]] Attachment attachment_of(const SaKey& key) const;
 

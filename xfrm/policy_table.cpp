@@ -122,6 +122,13 @@ void PolicyTable::commit(Pending&& pending) {
   pending = {};
 }
 
+void PolicyTable::mark_occupied(const std::vector<PolicyKey>& keys) {
+  for (auto& [key, place] : places_) place.occupied = false;
+  for (const PolicyKey& key : keys) {
+    if (const auto found = places_.find(key); found != places_.end()) found->second.occupied = true;
+  }
+}
+
 std::vector<PolicyRecord> PolicyTable::desired() const {
   std::vector<PolicyRecord> policies;
   policies.reserve(places_.size());
@@ -145,8 +152,10 @@ void PolicyTable::Pending::add(const PolicyKey& key, const Place& before, Place&
   const auto copy = [](const PolicyRecord* policy) {
     return policy == nullptr ? std::nullopt : std::optional(*policy);
   };
-  const PolicyChange change{.key = key, .before = copy(before.top()), .after = copy(after.top())};
+  const PolicyChange change{
+      .key = key, .before = copy(before.standing()), .after = copy(after.top())};
   if (change.before != change.after) changes_.push_back(change);
+  after.occupied = false;
   places_.emplace_back(key, std::move(after));
 }
 

@@ -46,6 +46,10 @@ class PolicyTable {
   // Of what was computed last, with nothing committed in between.
   void commit(Pending&& pending);
 
+  // The places where other programs' policies stand, as was seen: what we wanted there is not in
+  // the kernel, so a change of it replaces nothing and its removal removes nothing.
+  void mark_occupied(const std::vector<PolicyKey>& keys);
+
   // What the kernel should hold, in all, in the order of the keys.
   [[nodiscard]] std::vector<PolicyRecord> desired() const;
 
@@ -58,7 +62,10 @@ class PolicyTable {
   struct Place {
     std::vector<PolicyRecord> traps;
     std::vector<Child> children;
+    bool occupied = false;  // by another program's
     [[nodiscard]] const PolicyRecord* top() const;
+    // What of ours the kernel holds.
+    [[nodiscard]] const PolicyRecord* standing() const { return occupied ? nullptr : top(); }
     [[nodiscard]] bool empty() const { return traps.empty() && children.empty(); }
   };
 

@@ -29,6 +29,7 @@ main() {
   strays_of_ours_are_deleted
   what_is_not_ours_stays
   where_another_stands_we_do_not
+  where_another_came_to_stand_it_stays
   after_a_restart_all_is_adopted
   our_own_changes_are_no_news
   lost_events_are_told_once
@@ -172,6 +173,29 @@ where_another_stands_we_do_not() {
   in_ns gw-left ip xfrm policy delete src 192.168.1.0/24 dst 192.168.9.0/24 dir out
   drive gw-left install elsewhere
   drive gw-left remove elsewhere
+  drop_events gw-left
+}
+
+# Ours was flushed, and theirs came to stand in its place.
+where_another_came_to_stand_it_stays() {
+  say "another program's policy has come to stand where a child's was"
+  local theirs
+  drive gw-left child displaced local=203.0.113.1 remote=203.0.113.2 in=0x100b out=0x200b reqid=10 \
+    ours=192.168.1.0/24 theirs=192.168.10.0/24
+  drive gw-left install displaced
+  in_ns gw-left ip xfrm policy delete src 192.168.1.0/24 dst 192.168.10.0/24 dir out
+  in_ns gw-left ip xfrm policy add src 192.168.1.0/24 dst 192.168.10.0/24 dir out priority 7 \
+    action block
+  theirs=$(in_ns gw-left ip xfrm policy get src 192.168.1.0/24 dst 192.168.10.0/24 dir out)
+  drive gw-left reconcile child displaced
+  drive gw-left child rekeyed local=203.0.113.1 remote=203.0.113.2 in=0x100c out=0x200c reqid=10 \
+    ours=192.168.1.0/24 theirs=192.168.10.0/24
+  refused gw-left install rekeyed
+  expect_says "another program's"
+  drive gw-left remove displaced
+  expect_same "$(in_ns gw-left ip xfrm policy get src 192.168.1.0/24 dst 192.168.10.0/24 dir out)" \
+    "$theirs" "their policy"
+  in_ns gw-left ip xfrm policy delete src 192.168.1.0/24 dst 192.168.10.0/24 dir out
   drop_events gw-left
 }
 

@@ -250,4 +250,37 @@ TEST_CASE("between two SAs of one name the policies lead nowhere") {
   CHECK(table.desired() == pinned);
 }
 
+TEST_CASE("what stands where another program's policy does is neither replaced nor removed") {
+  Random random(3);
+  auto child = some_spec<PolicySpec>(random);
+  child.spi = ChildSpi{0x1001};
+  PolicyTable table;
+  table.commit(table.set(child));
+  const auto whole = table.desired();
+  table.mark_occupied({whole.front().key});
+  CHECK(table.desired() == whole);  // wanted as before
+
+  auto next = child;
+  next.spi = ChildSpi{0x1002};
+  next.remote = Address::v4(0xc0000277);
+  next.local = Address::v4(0xc0000278);
+  const auto rekeyed = table.set(next);
+  CHECK(rekeyed.changes().size() == whole.size());
+  for (const PolicyChange& change : rekeyed.changes()) {
+    CHECK(change.before.has_value() == (change.key != whole.front().key));
+  }
+  const auto removed = table.remove(child);
+  CHECK(removed.changes().size() == whole.size() - 1);
+
+  SECTION("until it was taken there") {
+    table.commit(table.set(next));
+    const auto gone = table.remove(next);
+    for (const PolicyChange& change : gone.changes()) CHECK(change.before);
+  }
+  SECTION("or the other went away") {
+    table.mark_occupied({});
+    CHECK(table.remove(child).changes().size() == whole.size());
+  }
+}
+
 }  // namespace ipsec::xfrm
