@@ -100,8 +100,7 @@ TEST_CASE("what one side names is what is used", "[sim][configured]") {
        {"aes256-sha256-x25519", "aes256gcm16"}},
       {{{"ike.encryption", {"aes128gcm16", "aes256"}}, {"ipsec.encryption", {"chacha20poly1305"}}},
        {"aes128gcm16-prfsha512-x25519", "chacha20poly1305"}},
-      {{{"ike.encryption", {"aes192", "aes256gcm16"}}},
-       {"aes192-sha512-x25519", "aes256gcm16"}},
+      {{{"ike.encryption", {"aes192", "aes256gcm16"}}}, {"aes192-sha512-x25519", "aes256gcm16"}},
   }));
   CAPTURE(fields);
   // Both name it, so neither side's own preference decides.
