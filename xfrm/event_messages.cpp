@@ -25,12 +25,15 @@ Event acquired(MessageReader& reader) {
   return Acquired{.reqid = wanted->reqid, .packet = packet};
 }
 
+// The kernel says that one of the soft limits is met, and not which: the counters do.
 Event expired(MessageReader& reader) {
   const auto raw = reader.body<xfrm_user_expire>("expiry");
   const auto key = sa_key_of(reader, raw.state, kBody + offsetof(xfrm_user_expire, state));
   if (!key || !is_ours(Reqid{raw.state.reqid})) return std::nullopt;
   if (raw.hard != 0) return HardExpired{*key};
-  return FirstUsed{*key};
+  const std::uint64_t volume = bytes_limit_of(raw.state.lft.soft_byte_limit);
+  if (volume != 0 && raw.state.curlft.bytes >= volume) return SoftExpired{*key};
+  return FirstUsed{*key, volume != 0};
 }
 
 Event mapping_changed(MessageReader& reader) {

@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <fstream>
+#include <memory>
 #include <utility>
 
 #include <fmt/format.h>
@@ -34,6 +35,11 @@ bool is_just_so(const FoundLink& found, InterfaceKind kind, const InterfaceSpec&
   if (spec.mtu_bytes != 0 && found.spec.mtu_bytes != spec.mtu_bytes) return false;
   return kind == InterfaceKind::xfrm ||
          (found.spec.local == spec.local && found.spec.remote == spec.remote);
+}
+
+bool has_id_of_ours(const FoundLink& found) {
+  const bool is_kind = found.kind == "xfrm" || found.kind == "vti" || found.kind == "vti6";
+  return is_kind && is_ours(Reqid{found.spec.id});
 }
 
 }  // namespace
@@ -94,6 +100,36 @@ std::expected<void, KernelError> Interfaces::create(InterfaceKind kind, const In
     if (const auto removed = remove(spec.name); !removed) return removed;
   }
   return up;
+}
+
+std::expected<void, KernelError> Interfaces::settle(InterfaceKind kind, const InterfaceSpec& spec) {
+  const auto found = find(spec.name);
+  if (!found) return std::unexpected(found.error());
+  if (*found && has_id_of_ours(**found) && !is_just_so(**found, kind, spec, 0)) {
+    if (auto removed = remove(spec.name); !removed) return removed;
+  }
+  auto made = create(kind, spec);
+  if (made || made.error().error_number != ENODEV) return made;
+  // The kernel has one device for an id, whatever its name: the one of before.
+  const auto before = ours();
+  if (!before) return std::unexpected(before.error());
+  for (const Owned& device : *before) {
+    if (device.id != spec.id) continue;
+    if (auto removed = remove(device.name); !removed) return removed;
+  }
+  return create(kind, spec);
+}
+
+std::expected<std::vector<Interfaces::Owned>, KernelError> Interfaces::ours() {
+  std::vector<Owned> devices;
+  using NameIndex = struct if_nameindex;  // there is a function of that name
+  const std::unique_ptr<NameIndex, void (*)(NameIndex*)> all(::if_nameindex(), ::if_freenameindex);
+  for (const auto* at = all.get(); at != nullptr && at->if_name != nullptr; ++at) {
+    const auto found = find(at->if_name);
+    if (!found) return std::unexpected(found.error());
+    if (*found && has_id_of_ours(**found)) devices.push_back({at->if_name, (*found)->spec.id});
+  }
+  return devices;
 }
 
 std::expected<bool, KernelError> Interfaces::make(InterfaceKind kind, const InterfaceSpec& spec,

@@ -5,6 +5,7 @@
 #include <expected>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "ike/base/address.h"
 #include "ike/base/error.h"
@@ -36,6 +37,17 @@ class Interfaces {
   // that name is an error, never changed.
   [[nodiscard]] std::expected<void, KernelError> create(InterfaceKind kind,
                                                         const InterfaceSpec& spec);
+  // The same, and one that has an id of ours and is another (of before the tunnel was changed, or
+  // of a daemon before this one) makes room, whether it has that name or that id. Ids are taken
+  // from the range of our reqids.
+  [[nodiscard]] std::expected<void, KernelError> settle(InterfaceKind kind,
+                                                        const InterfaceSpec& spec);
+  struct Owned {
+    std::string name;
+    std::uint32_t id = 0;
+  };
+  // Those that have an id of ours.
+  [[nodiscard]] std::expected<std::vector<Owned>, KernelError> ours();
   // One that is gone already is no error; one that is not of our kind is left alone.
   [[nodiscard]] std::expected<void, KernelError> remove(const std::string& name);
 

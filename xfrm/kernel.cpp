@@ -75,6 +75,21 @@ std::expected<bool, KernelError> Kernel::watch(const SaKey& key) {
   return found->counters.packets > 0;
 }
 
+std::expected<void, KernelError> Kernel::await_volume(const SaKey& key) {
+  const std::string doing = "watch the volume of " + name_of(key);
+  const auto sa = look(key, doing);
+  if (!sa && sa.error().error_number == ESRCH) return {};
+  if (!sa) return std::unexpected(sa.error());
+  if (sa->larval || sa->first_use_told || sa->spec.direction == Direction::out) return {};
+  Batch batch(socket_, 1);
+  write_sa(batch.bytes(), batch.next(), SaVerb::update, sa->spec, features_.messages,
+           {.first_use_told = true});
+  const auto refusals = batch.send();
+  if (!refusals) return std::unexpected(refused(doing, refusals.error()));
+  if (refusals->empty() || refusals->front().error_number == ESRCH) return {};
+  return std::unexpected(refused(doing, refusals->front()));
+}
+
 Attachment Kernel::attachment_of(const SaKey& key) const {
   const auto found = marked_.find(key);
   return found == marked_.end() ? Attachment{} : found->second;
@@ -105,6 +120,12 @@ std::expected<SaRecord, KernelError> Kernel::look(const SaKey& key, const std::s
   if (!asked) return std::unexpected(refused(doing, asked.error()));
   if (!found) return std::unexpected(KernelError{doing + ": an SA of a foreign kind", EBADMSG});
   return *std::move(found);
+}
+
+std::expected<SaCounters, KernelError> Kernel::counters(const SaKey& key) {
+  const auto found = look(key, "read the counters of " + name_of(key));
+  if (!found) return std::unexpected(found.error());
+  return found->counters;
 }
 
 std::expected<std::vector<SaUsage>, KernelError> Kernel::counters() {

@@ -35,6 +35,13 @@ class Kernel {
   [[nodiscard]] const Features& features() const { return features_; }
   [[nodiscard]] std::uint32_t port() const { return socket_.port(); }
 
+  // What an SA with these algorithms lacks here, found by trying; see probe.h.
+  [[nodiscard]] std::expected<std::optional<Missing>, KernelError> lacks(
+      Protocol protocol, Family family, const EncryptionRow* encryption,
+      const IntegrityRow* integrity) {
+    return probe_algorithms(socket_, protocol, family, encryption, integrity);
+  }
+
   // --- SAs and policies of children ---
 
   [[nodiscard]] std::expected<SaKey, KernelError> allocate_spi(Protocol protocol,
@@ -59,6 +66,10 @@ class Kernel {
   // True where the SA has carried a packet; else its first use comes as FirstUsed.
   [[nodiscard]] std::expected<bool, KernelError> watch(const SaKey& key);
 
+  // The kernel tells of one soft limit of an SA, and inwards the first use is it. From here on it
+  // tells of the one by volume, at once if that is met already. An SA that is gone is no error.
+  [[nodiscard]] std::expected<void, KernelError> await_volume(const SaKey& key);
+
   // --- Traps ---
 
   [[nodiscard]] std::expected<void, KernelError> set_trap(const TrapSpec& trap);
@@ -68,6 +79,7 @@ class Kernel {
 
   // Of our reqids, however many there are, in one dump.
   [[nodiscard]] std::expected<std::vector<SaUsage>, KernelError> counters();
+  [[nodiscard]] std::expected<SaCounters, KernelError> counters(const SaKey& key);
   [[nodiscard]] std::expected<std::vector<SaRecord>, KernelError> sas();
   [[nodiscard]] std::expected<std::vector<PolicyRecord>, KernelError> policies();
 
@@ -83,6 +95,8 @@ class Kernel {
   };
   // `wanted` are the SAs that the daemon knows of; policies are those set here before.
   [[nodiscard]] std::expected<Reconciled, KernelError> reconcile(const std::vector<SaKey>& wanted);
+  // Everything of our reqids goes, and nothing is wanted any more.
+  [[nodiscard]] std::expected<void, KernelError> flush();
   // After a restart: what the runtime store says was set, without asking the kernel.
   void remember(const PolicySpec& policies);
   void remember(const TrapSpec& trap);

@@ -49,7 +49,10 @@ ReplayState continued(const SaRecord& old, std::uint64_t leap) {
 }
 
 SaState state_of(const SaRecord& sa, const ReplayState& replay) {
-  return {.replay = &replay, .counters = &sa.counters, .offload_interface = sa.offload_interface};
+  return {.replay = &replay,
+          .counters = &sa.counters,
+          .offload_interface = sa.offload_interface,
+          .first_use_told = sa.first_use_told};
 }
 
 }  // namespace
@@ -93,7 +96,8 @@ std::expected<void, KernelError> Kernel::move(const SaKey& key, const Endpoint& 
   if (to.encapsulation == sa->spec.encapsulation) return {};
   sa->spec.encapsulation = to.encapsulation;
   Batch batch(socket_, 1);
-  write_sa(batch.bytes(), batch.next(), SaVerb::update, sa->spec, features_.messages);
+  write_sa(batch.bytes(), batch.next(), SaVerb::update, sa->spec, features_.messages,
+           {.first_use_told = sa->first_use_told});
   return in_words(batch.send(), doing);
 }
 

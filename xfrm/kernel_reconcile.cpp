@@ -49,6 +49,12 @@ std::expected<Kernel::Reconciled, KernelError> Kernel::reconcile(const std::vect
   return result;
 }
 
+std::expected<void, KernelError> Kernel::flush() {
+  policies_ = {};
+  if (auto emptied = reconcile({}); !emptied) return std::unexpected(std::move(emptied.error()));
+  return {};
+}
+
 // In the order that lets nothing pass in clear and leads nothing astray. A place that looked empty
 // may hold a policy of a kind that we do not read: then it is another program's.
 std::expected<void, KernelError> Kernel::carry_out(ReconcilePlan& todo,

@@ -37,6 +37,9 @@ struct MessageFeatures {
 // kernel say once that the SA is in use (FirstUsed). With 1 the second packet says so, when the
 // first has been authenticated and counted; with 0 a forged packet would do.
 inline constexpr std::uint64_t kWatchPackets = 1;
+// What stands there once that was said. The kernel tells of one soft limit of an SA, and of no
+// other until the SA is updated: so that the one by volume is told too (Kernel::await_volume).
+inline constexpr std::uint64_t kSeenPackets = 0xffff'ffff'ffff'fffe;
 
 // The kernel tells of a changed NAT mapping at most this often, until it is told the new one.
 inline constexpr std::uint32_t kMappingEventsSeconds = 10;
@@ -56,6 +59,7 @@ struct SaState {
   const ReplayState* replay = nullptr;
   const SaCounters* counters = nullptr;
   std::uint32_t offload_interface = 0;  // of the spec's offload device; 0 leaves the offload out
+  bool first_use_told = false;          // inbound: there is no more FirstUsed
 };
 void write_sa(Bytes& batch, const Header& header, SaVerb verb, const SaSpec& spec,
               const MessageFeatures& features, const SaState& state = {});

@@ -69,6 +69,8 @@ struct SaSpec {
   bool extended_sequence_numbers = false;
   std::uint32_t replay_window_packets = 0;
   std::optional<UdpEncapsulation> encapsulation;
+  // What the kernel is to say once has gone through (SoftExpired), in time for a rekey. 0 is none.
+  std::uint64_t soft_limit_bytes = 0;
   // The kernel's own limits are a seat belt: the daemon rekeys long before. 0 is none.
   std::uint64_t hard_limit_bytes = 0;
   std::uint64_t hard_limit_s = 0;

@@ -22,8 +22,8 @@ class Monitor {
   // there is one Overrun: the caller reconciles once, however many were lost.
   [[nodiscard]] std::expected<std::vector<KernelEvent>, KernelError> read();
 
-  // Messages that made no sense.
-  [[nodiscard]] std::uint64_t malformed() const { return malformed_; }
+  // Messages that made no sense, or were not ours to expect.
+  [[nodiscard]] std::uint64_t ignored() const { return malformed_ + socket_.ignored(); }
 
  private:
   Monitor(Socket socket, std::uint32_t own_port)

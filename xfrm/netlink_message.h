@@ -143,6 +143,11 @@ class MessageReader {
 [[nodiscard]] std::optional<Template> template_of(MessageReader& reader);
 [[nodiscard]] Attachment attachment_of(MessageReader& reader);
 
+// As in our specs, where 0 is none.
+[[nodiscard]] constexpr std::uint64_t bytes_limit_of(std::uint64_t told) {
+  return told == XFRM_INF ? 0 : told;
+}
+
 void write_attachment(MessageWriter& writer, const Attachment& attachment);
 
 }  // namespace ipsec::xfrm

@@ -31,6 +31,8 @@ struct SaUsage {
   Attachment attachment{};
   // An SPI that is held, or what a packet without an SA has left behind: nothing that carries.
   bool larval = false;
+  bool awaits_first_use = false;       // FirstUsed is told, or still to be
+  std::uint64_t soft_limit_bytes = 0;  // 0 is none
   SaCounters counters{};
   bool operator==(const SaUsage&) const = default;
 };
@@ -44,11 +46,13 @@ struct ReplayState {
 };
 
 // An SA as the kernel holds it, keys included. Before 6.10 the kernel does not say which way an SA
-// goes: one with the soft limit that ours have inwards (kWatchPackets) is taken for inbound.
+// goes: one with a soft limit that ours have inwards (kWatchPackets, kSeenPackets) is taken for
+// inbound.
 struct SaRecord {
   SaSpec spec;                          // its offload names no device
   std::uint32_t offload_interface = 0;  // the index of the device instead
   bool larval = false;                  // an SPI that is held, and nothing behind it yet
+  bool first_use_told = false;          // see kSeenPackets
   ReplayState replay;
   SaCounters counters;
 };
@@ -110,7 +114,13 @@ struct Acquired {
 // Something came in on an SA for the first time: see kWatchPackets in messages.h.
 struct FirstUsed {
   SaKey key;
+  bool has_soft_limit = false;  // by volume, which is told once Kernel::await_volume() was called
   bool operator==(const FirstUsed&) const = default;
+};
+// As much has gone through as its soft limit says; it carries on.
+struct SoftExpired {
+  SaKey key;
+  bool operator==(const SoftExpired&) const = default;
 };
 struct HardExpired {
   SaKey key;
@@ -133,7 +143,7 @@ struct ForeignChange {
 struct Overrun {
   bool operator==(const Overrun&) const = default;
 };
-using KernelEvent =
-    std::variant<Acquired, FirstUsed, HardExpired, MappingChanged, ForeignChange, Overrun>;
+using KernelEvent = std::variant<Acquired, FirstUsed, SoftExpired, HardExpired, MappingChanged,
+                                 ForeignChange, Overrun>;
 
 }  // namespace ipsec::xfrm

@@ -138,24 +138,27 @@ void write_counters(MessageWriter& writer, const SaCounters* counters) {
                                                       .use_time = counters->used_at_s});
 }
 
-xfrm_lifetime_cfg limits_of(const SaSpec& spec) {
+xfrm_lifetime_cfg limits_of(const SaSpec& spec, bool first_use_told) {
   xfrm_lifetime_cfg limits;
   clear(limits);
-  limits.soft_byte_limit = limits.soft_packet_limit = limits.hard_packet_limit = XFRM_INF;
+  limits.soft_packet_limit = limits.hard_packet_limit = XFRM_INF;
+  limits.soft_byte_limit = spec.soft_limit_bytes == 0 ? XFRM_INF : spec.soft_limit_bytes;
   limits.hard_byte_limit = spec.hard_limit_bytes == 0 ? XFRM_INF : spec.hard_limit_bytes;
   limits.hard_add_expires_seconds = spec.hard_limit_s;
-  if (spec.direction == Direction::in) limits.soft_packet_limit = kWatchPackets;
+  if (spec.direction == Direction::in) {
+    limits.soft_packet_limit = first_use_told ? kSeenPackets : kWatchPackets;
+  }
   return limits;
 }
 
-xfrm_usersa_info info_of(const SaSpec& spec) {
+xfrm_usersa_info info_of(const SaSpec& spec, bool first_use_told) {
   xfrm_usersa_info info;
   clear(info);
   info.id.daddr = kernel_address(spec.destination);
   info.id.spi = htonl(spec.spi.value);
   info.id.proto = static_cast<std::uint8_t>(spec.protocol);
   info.saddr = kernel_address(spec.source);
-  info.lft = limits_of(spec);
+  info.lft = limits_of(spec, first_use_told);
   info.reqid = spec.reqid.value;
   info.family = family_number(spec.destination.family());
   info.mode = XFRM_MODE_TUNNEL;
@@ -272,7 +275,8 @@ bool read_algorithms(MessageReader& reader, SaRecord& record) {
 Direction direction_of(MessageReader& reader, const xfrm_usersa_info& info, bool larval) {
   const auto told = reader.attribute<std::uint8_t>(kSaDirectionAttribute, "SA direction");
   if (!told) {
-    const bool watched = info.lft.soft_packet_limit == kWatchPackets;
+    const bool watched =
+        info.lft.soft_packet_limit == kWatchPackets || info.lft.soft_packet_limit == kSeenPackets;
     return watched || larval ? Direction::in : Direction::out;
   }
   if (*told != kSaDirectionIn && *told != kSaDirectionOut) {
@@ -392,7 +396,7 @@ void write_sa(Bytes& batch, const Header& header, SaVerb verb, const SaSpec& spe
               const MessageFeatures& features, const SaState& state) {
   const int type = verb == SaVerb::add ? XFRM_MSG_NEWSA : XFRM_MSG_UPDSA;
   MessageWriter writer(batch, type, 0, header);
-  writer.body(info_of(spec));
+  writer.body(info_of(spec, state.first_use_told));
   if (spec.encryption != nullptr) write_encryption(writer, *spec.encryption, spec.encryption_key);
   if (spec.integrity != nullptr) write_integrity(writer, *spec.integrity, spec.integrity_key);
   write_replay(writer, spec, features, state.replay);
@@ -463,8 +467,11 @@ std::expected<std::optional<SaRecord>, Malformed> parse_sa(ByteView message) {
   spec.protocol = key->protocol;
   spec.spi = key->spi;
   spec.reqid = Reqid{info.reqid};
-  spec.hard_limit_bytes = info.lft.hard_byte_limit == XFRM_INF ? 0 : info.lft.hard_byte_limit;
+  spec.soft_limit_bytes = bytes_limit_of(info.lft.soft_byte_limit);
+  spec.hard_limit_bytes = bytes_limit_of(info.lft.hard_byte_limit);
   spec.hard_limit_s = info.lft.hard_add_expires_seconds;
+  record.first_use_told =
+      spec.direction == Direction::in && info.lft.soft_packet_limit == kSeenPackets;
   record.counters = counters_of(info);
   return record;
 }
@@ -481,6 +488,8 @@ std::expected<std::optional<SaUsage>, Malformed> parse_sa_usage(ByteView message
                  .attachment = attachment,
                  .larval = !reader.find(XFRMA_ALG_AEAD) && !reader.find(XFRMA_ALG_CRYPT) &&
                            !reader.find(XFRMA_ALG_AUTH) && !reader.find(XFRMA_ALG_AUTH_TRUNC),
+                 .awaits_first_use = info.lft.soft_packet_limit == kWatchPackets,
+                 .soft_limit_bytes = bytes_limit_of(info.lft.soft_byte_limit),
                  .counters = counters_of(info)};
 }
 

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 
 namespace ipsec::limits {
 
@@ -85,6 +86,12 @@ inline constexpr std::chrono::seconds kRefusedRetry{2};
 
 // --- An established SA ---
 
+// bytes between ipsec.lifetime_kb, short of which an SA is rekeyed, and where the kernel ends it:
+// 20 s at 1 Gbit/s, time to ask again a peer that had none (TEMPORARY_FAILURE, 6 s), or to take it
+// for dead (12 s). A limit of 2560 KB is gone in 20 ms.
+inline constexpr std::uint64_t kVolumeRoomBytes = 2'500'000'000;
+// The same by time: what the engine would have ended, the kernel ends if there is no engine.
+inline constexpr std::chrono::seconds kLifetimeRoom{30};
 // Old inbound SAs stay for packets still on the way.
 inline constexpr std::chrono::seconds kInboundLinger{5};
 // After TEMPORARY_FAILURE (RFC 7296 2.25), with up to half of it subtracted at random.
@@ -97,5 +104,44 @@ inline constexpr std::chrono::seconds kNatKeepalive{20};
 inline constexpr std::size_t kChildrenPerSa = 1'024;
 // queued tasks of one SA.
 inline constexpr std::size_t kTasksPerSa = 2'048;
+
+// --- Import of other products' configurations ---
+
+// bytes of one file: 10,000 tunnels as strongSwan writes them take some 5 MB.
+inline constexpr std::size_t kImportBytes = std::size_t{16} << 20U;
+// settings and sections, or lines: as many tunnels with 40 of them each.
+inline constexpr std::size_t kImportItems = 500'000;
+// sections in one another, and conns that stand on one another: strongSwan's own have five.
+inline constexpr std::size_t kImportDepth = 32;
+// ranges of one side of one connection; a tunnel may have fewer, but that is the model's to say.
+inline constexpr std::size_t kImportRanges = 1'000;
+
+// --- Route programs (route/exec) ---
+
+// bytes of one answer: some 8,000 routes as JSON. What it writes to stderr in all has the same
+// limit.
+inline constexpr std::size_t kProgramAnswerBytes = std::size_t{1} << 20U;
+// bytes of stderr that are kept: its first line is told, however much comes before it.
+inline constexpr std::size_t kProgramErrorBytes = 4'096;
+// bytes of a reason in a program's words: a line of a status.
+inline constexpr std::size_t kProgramReasonBytes = 240;
+// bytes read from a program before others have their turn: a pipe holds as many.
+inline constexpr std::size_t kProgramBytesPerTurn = 65'536;
+// routes in one answer, and changes in one request.
+inline constexpr std::size_t kProgramRoutes = 10'000;
+// next hops of one route.
+inline constexpr std::size_t kProgramHops = 64;
+// objects and arrays in one another: the deepest answer has five.
+inline constexpr std::size_t kProgramJsonDepth = 8;
+// values in one answer: 20 for each route.
+inline constexpr std::size_t kProgramJsonValues = 200'000;
+// calls that wait for a place: one or two for each table of a large site.
+inline constexpr std::size_t kProgramCalls = 1'024;
+// Between TERM and KILL, between KILL and giving a program up, and how long what it has started may
+// outlive it with its output in hand.
+inline constexpr std::chrono::seconds kProgramGrace{1};
+// How long a program that was killed with its driver is waited for, so that no zombie stays: on a
+// busy machine that takes a while.
+inline constexpr std::chrono::milliseconds kProgramReapWait{2'000};
 
 }  // namespace ipsec::limits

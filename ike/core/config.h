@@ -17,6 +17,7 @@
 #include "ike/core/nat.h"
 #include "ike/core/proposal.h"
 #include "ike/core/selectors.h"
+#include "xfrm/model.h"
 
 namespace ipsec::core {
 
@@ -40,6 +41,17 @@ struct ChildConfig {
   bool operator==(const ChildConfig&) const = default;
 };
 
+// What the kernel is to do with the tunnel's packets beyond protecting them.
+struct KernelWishes {
+  std::string interface;        // the device that takes them; empty: the policies do
+  xfrm::Attachment attachment;  // what joins SAs and policies to it
+  bool copy_dscp = true;
+  bool copy_ecn = true;
+  std::optional<xfrm::Mark> output_mark;
+  std::optional<xfrm::Offload> offload;
+  bool operator==(const KernelWishes&) const = default;
+};
+
 struct TunnelConfig {
   TunnelId id;
   std::string name;
@@ -57,6 +69,7 @@ struct TunnelConfig {
   ForceEncapsulation encapsulation = ForceEncapsulation::no;
   // bytes of IKE message in one datagram before it is fragmented (RFC 7383 2.5.1).
   std::size_t fragment_bytes = 1232;
+  KernelWishes kernel;
 
   [[nodiscard]] bool may_initiate() const {
     return !remote.is_any() && (start == Start::automatic || start == Start::on_traffic);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -26,6 +27,14 @@ class RetransmitSchedule {
  private:
   explicit RetransmitSchedule(std::vector<Duration> waits) : waits_(std::move(waits)) {}
   std::vector<Duration> waits_;
+};
+
+// What the path has done to our requests.
+struct PathRecord {
+  std::uint64_t requests = 0;
+  std::uint64_t resent = 0;
+  // Of the newest request that was sent once only: of others nobody knows which copy was answered.
+  std::optional<Duration> round_trip;
 };
 
 // One request on the wire.

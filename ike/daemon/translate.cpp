@@ -102,10 +102,25 @@ core::ChildOffers child_offers(const gateway::Meaning& meaning) {
 
 // --- ranges ------------------------------------------------------------------------------------
 
+// Where routes decide what a device is sent, the child takes all of it; the ranges are the routes'.
+core::SelectorPair everything(const std::vector<gateway::Rule>& rules) {
+  core::SelectorPair all;
+  for (const Family family : {Family::v4, Family::v6}) {
+    const bool wanted = std::ranges::any_of(
+        rules, [&](const gateway::Rule& rule) { return rule.local.family() == family; });
+    if (!wanted) continue;
+    const auto any = TrafficSelector::of(Cidr::enclosing(Address::any(family), 0));
+    all.local.push_back(any);
+    all.remote.push_back(any);
+  }
+  return all;
+}
+
 // Local ranges with the same peer ranges share a child: the plain form is one.
-std::vector<core::SelectorPair> selector_pairs(const std::vector<gateway::Rule>& rules) {
+std::vector<core::SelectorPair> selector_pairs(const gateway::Meaning& meaning) {
+  if (!meaning.interface.empty()) return {everything(meaning.rules)};
   std::vector<core::SelectorPair> out;
-  for (const gateway::Rule& rule : rules) {
+  for (const gateway::Rule& rule : meaning.rules) {
     core::Selectors remote;
     for (const Cidr& peer : rule.peers) remote.push_back(TrafficSelector::of(peer));
     auto same = std::ranges::find(out, remote, &core::SelectorPair::remote);
@@ -135,9 +150,16 @@ core::TunnelConfig translate(const gateway::Meaning& meaning, std::string name,
   if (meaning.force_encapsulation) tunnel.encapsulation = core::ForceEncapsulation::yes;
   tunnel.fragment_bytes = meaning.fragment_bytes;
 
+  tunnel.kernel.interface = meaning.interface;
+  tunnel.kernel.copy_dscp = meaning.ipsec.copy_dscp;
+  tunnel.kernel.copy_ecn = meaning.ipsec.copy_ecn;
+  if (meaning.ipsec.output_mark != 0) {
+    tunnel.kernel.output_mark = xfrm::Mark{.value = meaning.ipsec.output_mark};
+  }
+
   const auto offers = child_offers(meaning);
   Reqid reqid = numbers.first_reqid;
-  for (core::SelectorPair& pair : selector_pairs(meaning.rules)) {
+  for (core::SelectorPair& pair : selector_pairs(meaning)) {
     core::ChildConfig child;
     child.reqid = reqid;
     ++reqid.value;
@@ -151,8 +173,6 @@ core::TunnelConfig translate(const gateway::Meaning& meaning, std::string name,
   return tunnel;
 }
 
-std::size_t reqids_of(const gateway::Meaning& meaning) {
-  return selector_pairs(meaning.rules).size();
-}
+std::size_t reqids_of(const gateway::Meaning& meaning) { return selector_pairs(meaning).size(); }
 
 }  // namespace ipsec::daemon

@@ -32,12 +32,14 @@ void check_policies(const CheckContext& context, const Tunnel& tunnel);
 void check_pairs(const CheckContext& context, const std::set<ObjectId>& vpcs,
                  const std::set<ObjectId>& touched);
 
-// M21 to M24, and that no two gateways have one public address. Only what is more than it was in
-// `before` is refused, each limit once: lowering a limit takes nothing from anybody.
+// M21 to M24, and that no two gateways have one public address, nor two tunnels one device. Only
+// what is more than it was in `before` is refused, each limit once: lowering a limit takes nothing
+// from anybody.
 void check_limits(const CheckContext& context, const Inventory& before,
                   const std::set<ObjectId>& touched);
 
 // What is allowed, and yet worth a word.
-[[nodiscard]] std::vector<std::string> warnings_of(const Tunnel& tunnel);
+[[nodiscard]] std::vector<std::string> warnings_of(const Inventory& inventory,
+                                                   const Tunnel& tunnel);
 
 }  // namespace ipsec::gateway

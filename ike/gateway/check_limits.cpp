@@ -104,6 +104,25 @@ void check_public_addresses(const CheckContext& context, const std::set<ObjectId
   }
 }
 
+// Devices are the machine's, whichever account a tunnel is of.
+void check_interfaces(const CheckContext& context, const std::set<ObjectId>& touched) {
+  std::map<std::string_view, const Tunnel*> owners;
+  for (const Tunnel* tunnel : context.inventory.all<Tunnel>()) {
+    if (tunnel->interface.empty()) continue;
+    const auto [at, is_first] = owners.emplace(tunnel->interface, tunnel);
+    const Tunnel* other = at->second;
+    if (is_first) continue;
+    if (!touched.contains(tunnel->meta.id)) std::swap(tunnel, other);
+    if (!touched.contains(tunnel->meta.id)) continue;
+    const bool ours = tunnel->meta.account == other->meta.account;
+    context.refusals.push_back(
+        {Cause::conflict, Kind::tunnel, tunnel->meta.name, "interface", tunnel->interface,
+         ours ? fmt::format("already the device of tunnel '{}'", other->meta.name)
+              : std::string("already taken"),
+         "every tunnel has a device of its own, or none"});
+  }
+}
+
 }  // namespace
 
 void check_limits(const CheckContext& context, const Inventory& before,
@@ -114,6 +133,7 @@ void check_limits(const CheckContext& context, const Inventory& before,
     if (kinds.contains(limit.counted)) check_limit(context, before, limit, touched);
   }
   if (kinds.contains(Kind::gateway)) check_public_addresses(context, touched);
+  if (kinds.contains(Kind::tunnel)) check_interfaces(context, touched);
 }
 
 }  // namespace ipsec::gateway

@@ -42,6 +42,17 @@ void check_vpc(const CheckContext& context, const Vpc& vpc) {
   }
 }
 
+// What may be run is said by who may write the daemon's settings, not by who may configure tunnels.
+void check_program(const CheckContext& context, const Refuser& refuse, const std::string& name) {
+  const auto& programs = context.settings.routes.programs;
+  if (programs.contains(name)) return;
+  std::string known;
+  for (const auto& [each, path] : programs) known += (known.empty() ? "" : ", ") + each;
+  refuse(Cause::invalid, "route_table", name, "is no route program of ipsecd.toml",
+         known.empty() ? "give a table of the kernel, or name the program in [routes.programs]"
+                       : "choose one of " + known + ", or name another in [routes.programs]");
+}
+
 void check_subnet(const CheckContext& context, const Subnet& subnet) {
   const Refuser refuse(context, subnet.meta);
   const auto* vpc = context.inventory.get<Vpc>(subnet.vpc);
@@ -51,6 +62,9 @@ void check_subnet(const CheckContext& context, const Subnet& subnet) {
     refuse(Cause::conflict, "cidr", subnet.cidr.to_string(),
            fmt::format("lies in no range of vpc '{}'", vpc->meta.name),
            "choose a range inside the VPC's, or add one to the VPC");
+  }
+  if (subnet.route_table && !subnet.route_table->table.is_kernel()) {
+    check_program(context, refuse, subnet.route_table->table.driver);
   }
   for (const Subnet* other : context.inventory.users_of<Subnet>(subnet.vpc)) {
     if (other->meta.id == subnet.meta.id || !other->cidr.overlaps(subnet.cidr)) continue;

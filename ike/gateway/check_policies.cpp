@@ -1,8 +1,10 @@
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "ike/base/utf8.h"
 #include "ike/gateway/check.h"
 
 namespace ipsec::gateway {
@@ -19,28 +21,6 @@ constexpr std::uint32_t kMostFragmentBytes = 1472;
 constexpr std::size_t kLongestPsk = 128;
 constexpr std::size_t kShortPsk = 8;
 constexpr std::chrono::seconds kMostDpd{3600};
-
-// How many bytes a character has that begins so; 0 where none does.
-std::size_t size_of_character(char first) {
-  const auto lead = static_cast<unsigned char>(first);
-  if (lead < 0x80) return 1;
-  if (lead >= 0xc2 && lead < 0xe0) return 2;
-  if (lead >= 0xe0 && lead < 0xf0) return 3;
-  return lead >= 0xf0 && lead <= 0xf4 ? 4 : 0;
-}
-
-// Characters, not bytes; nothing where the text is not UTF-8.
-std::optional<std::size_t> count_characters(std::string_view text) {
-  const auto continues = [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) == 0x80U; };
-  std::size_t count = 0;
-  for (; !text.empty(); ++count) {
-    const std::size_t size = size_of_character(text.front());
-    if (size == 0 || size > text.size()) return std::nullopt;
-    if (!std::ranges::all_of(text.substr(1, size - 1), continues)) return std::nullopt;
-    text.remove_prefix(size);
-  }
-  return count;
-}
 
 template <typename Rows>
 std::size_t count_aeads(const Rows& rows) {
@@ -61,14 +41,29 @@ class PolicyCheck {
     check_ike();
     check_ipsec();
     check_numbers();
+    check_interface();
     // M103.
     if (tunnel_.line_route_mode == LineRouteMode::bgp && tunnel_.route_mode == RouteMode::fixed) {
       refuse("route_mode", "static", "does not go with BGP on the private line",
              "set route_mode to bgp, or line_route_mode to static");
     }
+    check_routes();
   }
 
  private:
+  // What is withdrawn from BGP is what others are to take over; a route that leads nowhere would be
+  // announced to them.
+  void check_routes() {
+    if (tunnel_.route_mode == RouteMode::bgp && tunnel_.on_down == OnDown::blackhole) {
+      refuse("on_down", "blackhole", "does not go with route_mode bgp, which withdraws",
+             "set on_down to withdraw, or route_mode to auto");
+    }
+    if (tunnel_.route_metric == 0) {
+      refuse("route_metric", "0", "is what the kernel takes for none",
+             "choose a number from 1 on; a smaller one is taken first");
+    }
+  }
+
   void refuse(std::string_view field, std::string value, std::string why, std::string advice) {
     context_.refusals.push_back({Cause::invalid, Kind::tunnel, tunnel_.meta.name,
                                  std::string(field), std::move(value), std::move(why),
@@ -173,6 +168,22 @@ class PolicyCheck {
     }
   }
 
+  // What the kernel takes for a device's name, less those that mean something to sysctl.
+  void check_interface() {
+    const std::string& name = tunnel_.interface;
+    if (name.empty()) return;
+    static constexpr std::size_t kLongestDevice = 15;
+    static constexpr std::array<std::string_view, 5> kReserved{".", "..", "lo", "all", "default"};
+    const bool plain = std::ranges::all_of(
+        name, [](char c) { return c > ' ' && c < 0x7f && c != '/' && c != ':' && c != '%'; });
+    if (plain && name.size() <= kLongestDevice &&
+        std::ranges::find(kReserved, name) == kReserved.end()) {
+      return;
+    }
+    refuse("interface", name, "no name for a device of its own",
+           "choose up to 15 letters, digits and '-', such as 'vpn-office'");
+  }
+
   void check_lifetime(std::string_view field, std::chrono::seconds lifetime) {
     const auto& [least, most] = context_.settings.lifetimes;
     check_range<std::int64_t>(field, lifetime.count(), least.count(), most.count());
@@ -230,7 +241,26 @@ std::optional<std::string> why_no_psk(std::string_view text) {
   return std::nullopt;
 }
 
-std::vector<std::string> warnings_of(const Tunnel& tunnel) {
+namespace {
+
+// M15: hosts beside the gateway follow no route table to it.
+void warn_of_own_subnet(std::vector<std::string>& out, const Inventory& inventory,
+                        const Tunnel& tunnel) {
+  const auto* gateway = inventory.get<Gateway>(tunnel.gateway);
+  const auto* own = gateway == nullptr ? nullptr : inventory.get<Subnet>(gateway->subnet);
+  if (own == nullptr) return;
+  for (const Rule& rule : tunnel.all_rules()) {
+    if (!own->cidr.contains(rule.local)) continue;
+    out.push_back(fmt::format(
+        "local range {} is in the gateway's own subnet '{}': give its hosts their routes "
+        "by hand, or put the gateway in another subnet",
+        rule.local.to_string(), own->meta.name));
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> warnings_of(const Inventory& inventory, const Tunnel& tunnel) {
   std::vector<std::string> out;
   if (count_characters(as_text(tunnel.psk.bytes())).value_or(kShortPsk) < kShortPsk) {
     out.push_back(fmt::format("psk is shorter than {} characters and easily guessed", kShortPsk));
@@ -245,6 +275,7 @@ std::vector<std::string> warnings_of(const Tunnel& tunnel) {
     if (choice.group != nullptr) pfs.push_back(choice.group);
   }
   warn_of_weak(out, "ipsec.pfs", pfs);
+  warn_of_own_subnet(out, inventory, tunnel);
   return out;
 }
 

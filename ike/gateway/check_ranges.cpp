@@ -101,6 +101,30 @@ class RangeCheck {
              fmt::format("lies in no subnet of vpc '{}'", vpc->meta.name),
              "choose the range of a subnet, or create the subnet first");
     }
+    check_tables(locals, subnets);
+  }
+
+  // M15: a route to the gateway in the table that the gateway itself follows would lead its packets
+  // back to it.
+  void check_tables(const std::vector<Cidr>& locals, const std::vector<const Subnet*>& subnets) {
+    const auto* gateway = context_.inventory.get<Gateway>(tunnel_.gateway);
+    const auto* own = context_.inventory.get<Subnet>(gateway->subnet);
+    if (own == nullptr || !own->route_table) return;
+    for (const Subnet* subnet : subnets) {
+      const auto within = [&](const Cidr& local) { return subnet->cidr.contains(local); };
+      const auto local = std::ranges::find_if(locals, within);
+      if (local == locals.end() || !subnet->route_table) continue;
+      if (subnet->route_table->table != own->route_table->table) continue;
+      refuse(Cause::conflict, local_field(), local->to_string(),
+             subnet == own
+                 ? fmt::format("lies in subnet '{}', where gateway '{}' itself is", own->meta.name,
+                               gateway->meta.name)
+                 : fmt::format("its subnet '{}' has the route table '{}' of subnet '{}', "
+                               "where gateway '{}' is",
+                               subnet->meta.name, route::to_string(own->route_table->table),
+                               own->meta.name, gateway->meta.name),
+             "give the gateway a subnet and a route table of its own");
+    }
   }
 
   // M41, M43, M44. The same peer range under two local ones is right (M45).

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "ike/base/utf8.h"
 #include "ike/gateway/check.h"
 #include "ike/gateway/meaning.h"
 
@@ -125,7 +126,7 @@ std::expected<Plan, Refusals> Draft::finish() && {
   for (const ObjectId& id : touched_) {
     const auto* tunnel = draft_.get<Tunnel>(id);
     if (tunnel == nullptr) continue;
-    for (const std::string& warning : warnings_of(*tunnel)) {
+    for (const std::string& warning : warnings_of(draft_, *tunnel)) {
       plan.warnings.push_back(fmt::format("tunnel '{}': {}", tunnel->meta.name, warning));
     }
   }
@@ -210,6 +211,7 @@ void Draft::check_name(const Object& object) {
 std::optional<std::string> why_no_name(std::string_view name) {
   if (name.empty()) return "empty";
   if (name.size() > kLongestName) return fmt::format("longer than {} bytes", kLongestName);
+  if (!is_utf8(name)) return "not valid UTF-8";
   for (const char c : name) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte <= 0x20 || byte == 0x7f) return "has white space or a control character in it";

@@ -19,6 +19,7 @@ std::optional<Meaning> meaning_of(const Inventory& inventory, const Tunnel& tunn
   if (!meaning.peer_id && !peer->address.is_any()) meaning.peer_id = Identity::of(peer->address);
   meaning.psk = tunnel.psk;
   meaning.rules = tunnel.all_rules();
+  meaning.interface = tunnel.interface;
   meaning.enabled = tunnel.enabled;
   meaning.start = tunnel.start;
   meaning.profile = tunnel.profile;

@@ -16,6 +16,7 @@ struct Meaning {
   std::optional<Identity> peer_id;  // none: whoever knows the key
   Psk psk;
   std::vector<Rule> rules;
+  std::string interface;
   bool enabled = true;
   Start start = Start::automatic;
   Profile profile = Profile::automatic;

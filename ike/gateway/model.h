@@ -17,6 +17,7 @@
 #include "ike/base/secret.h"
 #include "ike/crypto/registry/registry.h"
 #include "ike/gateway/schema/kind.h"
+#include "route/model.h"
 
 namespace ipsec::gateway {
 
@@ -45,7 +46,7 @@ struct Subnet {
   Meta meta;
   ObjectId vpc;
   Cidr cidr;
-  std::string route_table;  // empty: routes are nobody's business here
+  std::optional<route::Target> route_table;  // none: routes are nobody's business here
   bool operator==(const Subnet&) const = default;
 };
 
@@ -136,6 +137,9 @@ struct IpsecPolicy {
   std::chrono::seconds lifetime{86400};
   std::uint64_t lifetime_kb = 0;  // 0: by time alone
   std::uint32_t replay_window = 1024;
+  bool copy_dscp = true;          // from the packet inside to the one outside
+  bool copy_ecn = true;           // both ways, RFC 6040
+  std::uint32_t output_mark = 0;  // 0: none
   bool operator==(const IpsecPolicy&) const = default;
 };
 
@@ -154,12 +158,15 @@ struct Tunnel {
   std::vector<Cidr> peer_cidrs;
   std::vector<Rule> rules;  // instead of the two before
   Psk psk;
-  std::string group;  // of redundancy
+  std::string group;      // of redundancy
+  std::string interface;  // a device of its own; empty: its policies take packets from anywhere
   bool enabled = true;
   Start start = Start::automatic;
   RouteMode route_mode = RouteMode::automatic;
   LineRouteMode line_route_mode = LineRouteMode::none;
   OnDown on_down = OnDown::withdraw;
+  bool announce = true;  // false: withdrawn by hand (M101)
+  std::uint32_t route_metric = 100;
   Profile profile = Profile::automatic;
   IkePolicy ike;
   IpsecPolicy ipsec;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "ike/base/utf8.h"
+
 namespace ipsec::gateway {
 namespace {
 
@@ -49,6 +51,7 @@ Read<std::string> Spelling<std::string>::read(std::string_view text) {
   if (text.size() > kLongestText) {
     return std::unexpected(fmt::format("longer than {} bytes", kLongestText));
   }
+  if (!is_utf8(text)) return std::unexpected("not valid UTF-8");
   if (!is_printable(text)) return std::unexpected("control characters are not allowed");
   return std::string(text);
 }

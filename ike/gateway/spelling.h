@@ -147,6 +147,15 @@ struct Spelling<Cidr> {
   [[nodiscard]] static Read<Cidr> read(std::string_view text);
   [[nodiscard]] static std::string print(const Cidr& cidr) { return cidr.to_string(); }
 };
+template <>
+struct Spelling<route::Target> {
+  [[nodiscard]] static Read<route::Target> read(std::string_view text) {
+    return route::parse_target(text);
+  }
+  [[nodiscard]] static std::string print(const route::Target& target) {
+    return route::to_string(target);
+  }
+};
 // "10.0.1.0/24=192.168.2.0/24,192.168.3.0/24"
 template <>
 struct Spelling<Rule> {

@@ -58,7 +58,7 @@ std::optional<wire::Reassembled> assemble(Window& window, const wire::Header& he
 
 Window open_window(core::Protection protection, std::uint32_t next_id, std::uint32_t expected_id,
                    Time now) {
-  return {std::move(protection), next_id, expected_id, {}, {}, {}, {}, {}, {}, now};
+  return {std::move(protection), next_id, expected_id, {}, {}, {}, {}, {}, {}, now, {}};
 }
 
 Arrival receive(Turn& turn, Window& window, const core::Datagram& datagram) {
@@ -72,6 +72,9 @@ Arrival receive(Turn& turn, Window& window, const core::Datagram& datagram) {
   if (!opened) return Discarded{"not authentic"};
   // A repeat may be anyone's recording: no sign that the peer lives (RFC 7296 2.4).
   if (place == Place::fresh) window.heard_at = turn.now;
+  if (place == Place::fresh && message->header.flags.response && window.sent->timer.sends() == 1) {
+    window.path.round_trip = turn.now - window.sent->sent_at;
+  }
 
   const auto& fragment = message->sealed->fragment;
   if (place == Place::fresh && !message->header.flags.response) {
@@ -105,8 +108,11 @@ void send_request(Turn& turn, Sa& sa, Window& window, wire::ExchangeType exchang
     return;
   }
   ++window.next_id;
+  window.answer_pieces = {};
   send(turn, sa, *packets);
-  window.sent = SentRequest{id, *std::move(packets), core::Retransmission(schedule, turn.now)};
+  ++window.path.requests;
+  window.sent =
+      SentRequest{id, *std::move(packets), core::Retransmission(schedule, turn.now), turn.now};
 }
 
 void send_answer(Turn& turn, Sa& sa, Window& window, wire::ExchangeType exchange,
@@ -119,6 +125,9 @@ void send_answer(Turn& turn, Sa& sa, Window& window, wire::ExchangeType exchange
     return;
   }
   ++window.expected_id;
+  // RFC 7383 2.6: pieces belong together by their message id. What came again of this request while
+  // it was being served would be taken for the first pieces of the next.
+  window.request_pieces = {};
   send_back(turn, window, *packets);
   window.last_answer = *std::move(packets);
 }
@@ -132,6 +141,7 @@ Patience retransmit(Turn& turn, const Sa& sa, Window& window) {
       return Patience::left;
     case core::Retransmission::Verdict::send_again:
       send(turn, sa, window.sent->packets);
+      ++window.path.resent;
       return Patience::left;
     case core::Retransmission::Verdict::give_up:
       break;

@@ -63,6 +63,7 @@ struct Child {
   Endpoint local;
   Endpoint remote;
   bool encapsulated = false;
+  xfrm::Attachment attachment;
   core::SelectorPair selectors;
   core::ChildAlgorithms algorithms;
   ChildPhase phase = Active{};

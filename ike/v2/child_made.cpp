@@ -53,6 +53,8 @@ void finish(Turn& turn, Sa& sa) {
     return;
   }
   if (rival != nullptr) {
+    // Whichever of the two the kernel installed last has the policies.
+    if (std::holds_alternative<Active>(rival->phase)) repoint(turn, sa, made);
     supersede(turn, *rival, made_id, Owes::peer);
     drop_outbound(turn, *rival);
   } else if (request.rival && up.peers) {

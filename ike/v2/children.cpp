@@ -1,6 +1,7 @@
 #include "ike/v2/children.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "ike/base/limits.h"
@@ -19,8 +20,8 @@ struct HalfKeys {
   const Secret& integrity;
 };
 
-xfrm::SaSpec half(const Sa& sa, const Child& child, xfrm::Direction direction,
-                  const HalfKeys& keys) {
+xfrm::SaSpec half(const Sa& sa, const Child& child, xfrm::Direction direction, const HalfKeys& keys,
+                  std::uint64_t rekey_at_bytes) {
   const bool in = direction == xfrm::Direction::in;
   const Endpoint& from = in ? child.remote : child.local;
   const Endpoint& to = in ? child.local : child.remote;
@@ -39,15 +40,27 @@ xfrm::SaSpec half(const Sa& sa, const Child& child, xfrm::Direction direction,
   spec.extended_sequence_numbers = child.algorithms.sequence_numbers == EsnId::yes;
   spec.replay_window_packets = rule.replay_window_packets;
   spec.encapsulation = encapsulation(from, to, child.encapsulated);
-  spec.hard_limit_bytes = rule.lifetime_bytes;
-  const auto lifetime_s = std::chrono::duration_cast<std::chrono::seconds>(rule.lifetime);
+  const core::KernelWishes& wishes = sa.tunnel().kernel;
+  spec.attachment = child.attachment;
+  spec.copy_dscp = wishes.copy_dscp;
+  spec.copy_ecn = wishes.copy_ecn;
+  if (!in) spec.output_mark = wishes.output_mark;
+  spec.offload = wishes.offload;
+  if (rule.lifetime_bytes != 0) {
+    spec.soft_limit_bytes = rekey_at_bytes;
+    constexpr auto kMost = std::numeric_limits<std::uint64_t>::max();
+    const bool fits = rule.lifetime_bytes <= kMost - limits::kVolumeRoomBytes;
+    spec.hard_limit_bytes = fits ? rule.lifetime_bytes + limits::kVolumeRoomBytes : 0;
+  }
+  const auto lifetime_s =
+      std::chrono::duration_cast<std::chrono::seconds>(rule.lifetime + limits::kLifetimeRoom);
   spec.hard_limit_s = static_cast<std::uint64_t>(lifetime_s.count());
   return spec;
 }
 
 xfrm::PolicySpec policies_of(const Child& child) {
   return {child.reqid,    child.local.address,   child.remote.address,   child.protocol,
-          child.outbound, child.selectors.local, child.selectors.remote, {}};
+          child.outbound, child.selectors.local, child.selectors.remote, child.attachment};
 }
 
 void tell_down(Turn& turn, const Association& association, const Child& child) {
@@ -79,6 +92,7 @@ Child make_child(Turn& turn, const Sa& sa, ChildId id, const ChildMaking& making
   child.local = {making.reserved->destination, sa.local.port};
   child.remote = sa.remote;
   child.encapsulated = sa.nat.any();
+  child.attachment = sa.tunnel().kernel.attachment;
   child.selectors = making.selectors;
   child.algorithms = making.choice->algorithms;
   child.lowest_nonce = making.nonces.lowest();
@@ -100,8 +114,12 @@ core::Ticket install_child(Turn& turn, const Sa& sa, Child& child, const crypto:
   const bool ours_first = our_role_in_exchange == wire::Role::initiator;
   const HalfKeys initiators{keys.initiator_encryption, keys.initiator_integrity};
   const HalfKeys responders{keys.responder_encryption, keys.responder_integrity};
-  auto inbound = half(sa, child, xfrm::Direction::in, ours_first ? responders : initiators);
-  auto outbound = half(sa, child, xfrm::Direction::out, ours_first ? initiators : responders);
+  const HalfKeys& theirs = ours_first ? responders : initiators;
+  const HalfKeys& ours = ours_first ? initiators : responders;
+  const std::uint64_t volume = sa.tunnel().children[child.rule].lifetime_bytes;
+  const std::uint64_t rekey_at = volume == 0 ? 0 : turn.rekey_bytes(volume, ours_first);
+  auto inbound = half(sa, child, xfrm::Direction::in, theirs, rekey_at);
+  auto outbound = half(sa, child, xfrm::Direction::out, ours, rekey_at);
 
   core::InstallSas install;
   install.sa = sa.id;
@@ -170,9 +188,36 @@ void drop_policies_if_last(Turn& turn, const Association& association, const Chi
   if (!shared) turn.act(core::RemovePolicies{policies_of(child)});
 }
 
+namespace {
+
+// A child goes before the one it was to replace. Where it has been replaced itself, its heir takes
+// over from both. Else the old one goes on as if nothing had been, where all of it is there still;
+// and where not it is of no use either, and both sides are better off with a new one.
+void reinstate(Turn& turn, Association& association, Child& gone) {
+  const Child* next = gone.successor ? association.find(*gone.successor) : nullptr;
+  const bool replaced_too = next != nullptr && !next->lingering();
+  for (Child& old : association.children) {
+    auto* replaced = std::get_if<Replaced>(&old.phase);
+    if (replaced == nullptr || old.successor != gone.id) continue;
+    old.successor = replaced_too ? gone.successor : std::nullopt;
+    if (replaced_too) continue;
+    if (!replaced->outbound_installed) {
+      replaced->delete_at = turn.now;
+      continue;
+    }
+    old.phase = Active{};
+    old.rekey_at = turn.now + turn.jittered(limits::kTemporaryFailureRetry, 0.5);
+    gone.successor = old.id;
+    if (gone.announced) turn.tell(core::ChildRekeyed{association.tunnel->id, gone.id, old.id});
+  }
+}
+
+}  // namespace
+
 void retire(Turn& turn, Sa& sa, Child& child) {
   Association& association = *sa.association;
   if (child.unmade()) return remove_child(turn, association, child.id);
+  reinstate(turn, association, child);
   Child* successor = child.successor ? association.find(*child.successor) : nullptr;
   if (successor != nullptr) switch_outbound(turn, sa, *successor);
   if (child.has_outbound()) turn.act(core::RemoveSa{child.outbound_key()});

@@ -69,6 +69,7 @@ std::unique_ptr<Sa> make_successor(Turn& turn, const Sa& old, wire::Role role, I
   sa->association = old.association;
   Established up{algorithms, std::move(keys.sk_d),
                  open_window(*std::move(protection), 0, 0, turn.now)};
+  up.window.path = old.established()->window.path;
   up.lowest_nonce = nonces.lowest();
   up.rekey_at = ike_rekey_time(turn, old.tunnel());
   up.expires_at = turn.now + old.tunnel().ike_lifetime;

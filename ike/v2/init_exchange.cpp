@@ -7,6 +7,7 @@
 #include "ike/base/limits.h"
 #include "ike/core/nat.h"
 #include "ike/core/proposal.h"
+#include "ike/core/vendor.h"
 #include "ike/v2/auth_exchange.h"
 #include "ike/v2/children.h"
 #include "ike/v2/handlers.h"
@@ -81,6 +82,7 @@ void note_peer_abilities(Sa& sa, std::span<const wire::Payload> payloads, std::s
   const bool fragments =
       find_notify(payloads, NotifyType::ikev2_fragmentation_supported) != nullptr;
   sa.fragment_bytes = fragments ? bytes : 0;
+  sa.association->peer_vendor = core::describe_vendors(payloads);
 }
 
 // A clear answer may come from anyone: a wrong one is kept as a hint and the right one awaited
@@ -131,6 +133,15 @@ void handle_init_answer(Turn& turn, Sa& sa, const Received& message) {
                            fmt::format("group {}", ke.group)));
     return;
   }
+  // RFC 6023 3: only a peer that says so takes an IKE_AUTH that asks for no child.
+  if (sa.tunnel().children.empty() &&
+      find_notify(message.payloads, NotifyType::childless_ikev2_supported) == nullptr) {
+    keep_hint(turn, state,
+              init_failure(Cause::peer_refused, "an IKE SA without a child",
+                           "no CHILDLESS_IKEV2_SUPPORTED",
+                           "the peer takes no IKE SA without a child (RFC 6023)"));
+    return;
+  }
   AuthPreparing next;
   next.init.algorithms = choice->algorithms;
   next.init.nonces = {state.nonce, find<wire::NoncePayload>(message.payloads)->data};
@@ -155,7 +166,14 @@ void handle_init_refusal(Turn& turn, Sa& sa, const Received& message) {
   const auto restart_allowed = [&] { return state.restarts < limits::kInitRestarts; };
   if (const auto* cookie = find_notify(message.payloads, NotifyType::cookie)) {
     const bool sized = !cookie->data.empty() && cookie->data.size() <= limits::kCookieBytesMax;
-    if (!sized || !restart_allowed()) return turn.drop("cookie not followed");
+    if (!sized) return turn.drop("cookie not followed");
+    if (!restart_allowed()) {
+      keep_hint(
+          turn, state,
+          init_failure(Cause::peer_refused, fmt::format("COOKIE brought {} times", state.restarts),
+                       "COOKIE", "the peer asks for a cookie again and again"));
+      return;
+    }
     InitSent next = std::move(state);
     next.cookie = cookie->data;
     ++next.restarts;

@@ -236,13 +236,14 @@ void inbound_seen(Turn& turn, Sa& sa, Child& child) {
 }
 
 void child_expired(Turn& turn, Sa&, Child& child, bool hard) {
-  if (!std::holds_alternative<Active>(child.phase)) return;
+  if (!child.usable()) return;
+  const bool active = std::holds_alternative<Active>(child.phase);
   if (!hard) {
-    child.rekey_at = turn.now;
+    if (active) child.rekey_at = turn.now;
     return;
   }
   // The kernel took one half away; the pair goes, and the peer is told (RFC 7296 1.4.1).
-  child.phase = Replaced{true, turn.now};
+  child.phase = Replaced{active, turn.now};
   child.rekey_at = kNever;
 }
 

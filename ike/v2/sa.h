@@ -231,6 +231,7 @@ using State = std::variant<KeyPending, InitSent, AuthPreparing, AuthSent, AgreeP
 struct Association {
   core::TunnelPointer tunnel;
   Identity peer;
+  std::string peer_vendor;  // what it says of who made it
   std::vector<Child> children;
   SaId current;  // the SA that new exchanges run on
   bool closing = false;

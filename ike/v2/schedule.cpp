@@ -150,10 +150,13 @@ void expire_children(Turn& turn, Sa& sa) {
   }
 }
 
+// RFC 3948 2.3, 4: one byte, between the ports that ESP uses, from who is behind the NAT. On port
+// 500 it would be taken for a broken IKE message.
 void keep_alive(Turn& turn, Sa& sa, Established& up) {
   if (up.keepalive_at > turn.now) return;
   up.keepalive_at = turn.now + limits::kNatKeepalive;
-  if (sa.is_current()) turn.act(core::SendDatagram{sa.local, sa.remote, Bytes{0xff}});
+  const bool in_use = sa.is_current() && sa.local.port == kNattPort;
+  if (in_use) turn.act(core::SendDatagram{sa.local, sa.remote, Bytes{0xff}});
 }
 
 void tick_established(Turn& turn, Sa& sa) {

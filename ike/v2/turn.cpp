@@ -16,6 +16,12 @@ std::uint64_t draw(RandomSource& random) {
   return reader.u64("random");
 }
 
+// From 0 to 1.
+double part(RandomSource& random) {
+  constexpr double kFull = 18446744073709551616.0;  // 2^64
+  return static_cast<double>(draw(random)) / kFull;
+}
+
 }  // namespace
 
 Bytes Turn::nonce() {
@@ -33,13 +39,16 @@ IkeSpi Turn::spi() {
 }
 
 Duration Turn::jittered(Duration whole, double fraction) {
-  constexpr double kFull = 18446744073709551616.0;  // 2^64
-  const double part = static_cast<double>(draw(random)) / kFull;
-  const auto less = static_cast<double>(whole.count()) * fraction * part;
+  const auto less = static_cast<double>(whole.count()) * fraction * part(random);
   return whole - Duration(static_cast<Duration::rep>(less));
 }
 
 // In the last tenth of its lifetime, less as much again at random.
 Time Turn::rekey_time(Duration lifetime) { return now + jittered(lifetime * 9 / 10, 0.1); }
+
+std::uint64_t Turn::rekey_bytes(std::uint64_t lifetime, bool we_made_it) {
+  const std::uint64_t latest = lifetime / 10 * (we_made_it ? 8 : 9);
+  return latest - static_cast<std::uint64_t>(static_cast<double>(latest) * 0.1 * part(random));
+}
 
 }  // namespace ipsec::v2

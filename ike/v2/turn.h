@@ -70,6 +70,9 @@ struct Turn {
   [[nodiscard]] Duration jittered(Duration whole, double fraction);
   // When an SA of this lifetime, made now, is rekeyed.
   [[nodiscard]] Time rekey_time(Duration lifetime);
+  // The same by volume. Both sides see the same bytes at the same time: so who made the
+  // SA rekeys it earlier than the other would.
+  [[nodiscard]] std::uint64_t rekey_bytes(std::uint64_t lifetime, bool we_made_it);
 };
 
 }  // namespace ipsec::v2

@@ -21,6 +21,7 @@ struct SentRequest {
   std::uint32_t id = 0;
   std::vector<Bytes> packets;
   core::Retransmission timer;
+  Time sent_at{};
 };
 
 struct Window {
@@ -36,6 +37,7 @@ struct Window {
   wire::Reassembly request_pieces;
   wire::Reassembly answer_pieces;
   Time heard_at{};
+  core::PathRecord path;
 };
 
 }  // namespace ipsec::v2

@@ -1,6 +1,7 @@
 #include "ike/core/engine/engine.h"
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 #include "ike/base/limits.h"
@@ -60,6 +61,7 @@ void Engine::take(SetTunnel& input) {
   const bool replaces = tunnel.config != nullptr;
   directory_.set(input.tunnel);
   tunnel.config = std::move(input.tunnel);
+  if (tunnel.held_down) hold_down(tunnel);
   tunnel.tries = 0;
   tunnel.last_failure.reset();
   tunnel.next_try = now_;
@@ -83,30 +85,43 @@ void Engine::take(Command& input) {
   // A removed one is there until its SAs are closed, and takes no orders.
   if (tunnel == nullptr || directory_.find(input.tunnel) == nullptr) return;
   if (input.order == Order::down) {
-    tunnel->held_down = true;
+    hold_down(*tunnel);
     return close_all(*tunnel);
   }
+  const bool lifts = input.order == Order::up || input.order == Order::reauthenticate;
+  if (lifts && std::exchange(tunnel->held_down, false)) directory_.set(tunnel->config);
   if (input.order == Order::up) {
-    tunnel->held_down = false;
     tunnel->acquired = true;
     tunnel->tries = 0;
     tunnel->next_try = now_;
     return reconcile(*tunnel);
   }
   if (input.order == Order::reauthenticate) return reauthenticate(*tunnel);
-  for (const SaId id : members(*tunnel)) {
+  order_members(*tunnel, input.order);
+}
+
+void Engine::order_members(Tunnel& tunnel, Order order) {
+  for (const SaId id : members(tunnel)) {
     v2::Sa* sa = find(id);
     v2::Established* up = sa != nullptr && sa->is_current() ? sa->established() : nullptr;
     if (up == nullptr) continue;
-    if (input.order == Order::rekey_ike) up->rekey_wanted = true;
-    if (input.order == Order::probe) up->probe_wanted = true;
-    if (input.order == Order::rekey_children) {
+    if (order == Order::rekey_ike) up->rekey_wanted = true;
+    if (order == Order::probe) up->probe_wanted = true;
+    if (order == Order::rekey_children) {
       for (auto& child : sa->association->children) {
         if (child.usable()) child.rekey_at = now_;
       }
     }
     reindex(*sa);
   }
+}
+
+// The peer is not to bring it up either: to its attempts it is a tunnel that refuses.
+void Engine::hold_down(Tunnel& tunnel) {
+  tunnel.held_down = true;
+  auto refusing = std::make_shared<TunnelConfig>(*tunnel.config);
+  refusing->start = Start::down;
+  directory_.set(std::move(refusing));
 }
 
 // Beside what there is, and only one at a time; without anything there the retry rule starts a try.

@@ -49,14 +49,18 @@ struct IkeStatus {
   NatState nat;
   bool established = false;
   bool current = false;
-  std::optional<crypto::IkeAlgorithms> algorithms;  // once established
-  std::vector<ChildStatus> children;                // of the current one
+  std::optional<crypto::IkeAlgorithms> algorithms;  // once established, as is the next
+  std::optional<Identity> peer_id;
+  std::string peer_vendor;
+  PathRecord path;                    // once established
+  std::vector<ChildStatus> children;  // of the current one
 };
 
 struct TunnelStatus {
   TunnelId id;
   std::string name;
   Connection connection = Connection::idle;
+  bool held_down = false;  // by order
   int tries = 0;
   Time next_try = kNever;
   std::optional<Failure> last_failure;
@@ -76,6 +80,8 @@ class Engine {
   [[nodiscard]] Actions handle(Input input, Time now);
   [[nodiscard]] Time next_deadline() const;
   [[nodiscard]] Snapshot snapshot() const;
+  // Of one tunnel; nothing where it is unknown.
+  [[nodiscard]] std::optional<TunnelStatus> status(TunnelId id) const;
   [[nodiscard]] const v2::Drops& drops() const { return drops_; }
 
  private:
@@ -96,6 +102,7 @@ class Engine {
   void take(SetTunnel& input);
   void take(RemoveTunnel& input);
   void take(Command& input);
+  void order_members(Tunnel& tunnel, Order order);
   void take(SpiAllocated& input);
   void take(SasInstalled& input);
   void take(JobDone& input);
@@ -128,10 +135,12 @@ class Engine {
   void reconcile(Tunnel& tunnel);
   void start_try(Tunnel& tunnel);
   void reauthenticate(Tunnel& tunnel);
+  void hold_down(Tunnel& tunnel);
   void close_all(Tunnel& tunnel);
   [[nodiscard]] bool is_accompanied(const Tunnel& tunnel, const v2::Association& association) const;
   [[nodiscard]] bool has_other_association(const Tunnel& tunnel, const v2::Sa& sa) const;
   [[nodiscard]] Connection connection_of(const Tunnel& tunnel) const;
+  [[nodiscard]] TunnelStatus status_of(const Tunnel& tunnel) const;
   [[nodiscard]] IkeStatus status_of(const v2::Sa& sa) const;
 
   // --- the table ---

@@ -10,20 +10,30 @@ Snapshot Engine::snapshot() const {
   Snapshot snapshot;
   snapshot.half_open = half_open_.size();
   snapshot.sas = sas_.size();
-  for (const auto& [id, tunnel] : tunnels_) {
-    TunnelStatus status;
-    status.id = id;
-    status.name = tunnel.config->name;
-    status.connection = connection_of(tunnel);
-    status.tries = tunnel.tries;
-    status.next_try = tunnel.timer;
-    status.last_failure = tunnel.last_failure;
-    for (const SaId sa_id : tunnel.sas) {
-      if (const v2::Sa* sa = find(sa_id)) status.ike.push_back(status_of(*sa));
-    }
-    snapshot.tunnels.push_back(std::move(status));
-  }
+  snapshot.tunnels.reserve(tunnels_.size());
+  for (const auto& [id, tunnel] : tunnels_) snapshot.tunnels.push_back(status_of(tunnel));
   return snapshot;
+}
+
+std::optional<TunnelStatus> Engine::status(TunnelId id) const {
+  const auto found = tunnels_.find(id);
+  if (found == tunnels_.end()) return std::nullopt;
+  return status_of(found->second);
+}
+
+TunnelStatus Engine::status_of(const Tunnel& tunnel) const {
+  TunnelStatus status;
+  status.id = tunnel.config->id;
+  status.name = tunnel.config->name;
+  status.connection = connection_of(tunnel);
+  status.held_down = tunnel.held_down;
+  status.tries = tunnel.tries;
+  status.next_try = tunnel.timer;
+  status.last_failure = tunnel.last_failure;
+  for (const SaId sa_id : tunnel.sas) {
+    if (const v2::Sa* sa = find(sa_id)) status.ike.push_back(status_of(*sa));
+  }
+  return status;
 }
 
 // Rulings on M82 and M83: which phase failed is said after three tries.
@@ -56,8 +66,15 @@ IkeStatus Engine::status_of(const v2::Sa& sa) const {
                    sa.established() != nullptr,
                    sa.is_current(),
                    std::nullopt,
+                   std::nullopt,
+                   sa.association->peer_vendor,
+                   {},
                    {}};
-  if (status.established) status.algorithms = sa.established()->algorithms;
+  if (status.established) {
+    status.algorithms = sa.established()->algorithms;
+    status.peer_id = sa.association->peer;
+    status.path = sa.established()->window.path;
+  }
   if (!status.established || !status.current) return status;
   for (const auto& child : sa.association->children) {
     status.children.push_back({child.id, child.reqid, child.inbound, child.outbound,

@@ -185,10 +185,13 @@ void Engine::obey(v2::Turn& turn, const v2::RuleFailed& signal) {
 }
 
 void Engine::obey(v2::Turn&, const v2::RuleUp& signal) {
-  Tunnel* tunnel = find(find(signal.sa)->tunnel().id);
+  const v2::Sa& sa = *find(signal.sa);
+  Tunnel* tunnel = find(sa.tunnel().id);
   if (tunnel == nullptr) return;
-  tunnel->tries = 0;
-  tunnel->last_failure.reset();
+  // Another rule's trouble is not over because this one came up.
+  const auto& tries = sa.association->rule_tries;
+  tunnel->tries = tries.empty() ? 0 : std::ranges::max(tries);
+  if (tunnel->tries == 0) tunnel->last_failure.reset();
 }
 
 }  // namespace ipsec::core

@@ -41,7 +41,7 @@ constexpr std::array kVpc{
 constexpr std::array kSubnet{
     reference("vpc", Kind::vpc, "the VPC the subnet belongs to"),
     required(text("cidr", "CIDR", "the subnet's range, inside the VPC's")),
-    text("route_table", "TABLE", "the route table that peer routes are delivered into"),
+    text("route_table", "TABLE[,OPTION...]", "the route table that peer routes are delivered into"),
     kRemarks,
 };
 
@@ -77,6 +77,8 @@ constexpr std::array kTunnel{
          "instead of local_cidrs and peer_cidrs: one local range and the peer ranges it reaches"),
     Field{"psk", Shape::secret, false, kRequired, "TEXT", "the pre-shared key"},
     text("group", "NAME", "tunnels of one redundancy group may serve the same ranges"),
+    text("interface", "DEVICE",
+         "a device of its own that takes all that routes send there; without, its ranges decide"),
     flag("enabled", "false holds the tunnel down"),
     text("start", "auto|traffic|respond", "who begins: we, the first packet, or the peer"),
     text("route_mode", "auto|static|bgp", "how peer ranges get into the subnets' route tables"),
@@ -84,6 +86,8 @@ constexpr std::array kTunnel{
          "how routes over a private line beside the tunnel are made"),
     text("on_down", "withdraw|blackhole",
          "whether routes leave or lead nowhere while the tunnel is down"),
+    flag("announce", "false keeps the tunnel's routes out of all tables"),
+    number("route_metric", "METRIC", "the metric of its routes; the smaller one is taken"),
     text("profile", "auto|modern", "what is offered where no algorithms are named"),
     text("ike.version", "1|2", "the IKE version"),
     text("ike.mode", "main|aggressive", "phase 1 of IKEv1"),
@@ -100,6 +104,10 @@ constexpr std::array kTunnel{
     number("ipsec.lifetime_s", "SECONDS", "when an IPsec SA is made anew"),
     number("ipsec.lifetime_kb", "KILOBYTES", "the same by volume; 0 for never"),
     number("ipsec.replay_window", "PACKETS", "how far packets may overtake one another"),
+    flag("ipsec.copy_dscp", "the class of service of a packet inside shows outside"),
+    flag("ipsec.copy_ecn", "marks of congestion pass between inside and outside"),
+    number("ipsec.output_mark", "MARK",
+           "firewall mark of packets once they are encrypted, for rules of routing; 0 for none"),
     number("dpd.delay_s", "SECONDS", "silence after which the peer is asked whether it lives"),
     number("dpd.timeout_s", "SECONDS", "silence after that until it is taken for dead"),
     flag("force_encapsulation", "ESP goes in UDP even where no NAT is seen"),

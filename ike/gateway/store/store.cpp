@@ -1,17 +1,12 @@
 #include "ike/gateway/store/store.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-
 #include <array>
-#include <cerrno>
 #include <map>
 #include <utility>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "ike/base/unique_fd.h"
 #include "ike/gateway/access.h"
 #include "ike/gateway/schema/fields.h"
 #include "ike/gateway/store/database.h"
@@ -34,44 +29,15 @@ constexpr std::array kMigrations{
     "  SELECT RAISE(ABORT, 'the audit log is append-only'); END;"
     "CREATE TRIGGER audit_is_final BEFORE UPDATE ON audit BEGIN"
     "  SELECT RAISE(ABORT, 'the audit log is append-only'); END;",
+    // INSERT OR REPLACE deletes what it replaces without asking the triggers about deletion.
+    "CREATE TRIGGER audit_is_not_replaced BEFORE INSERT ON audit"
+    "  WHEN EXISTS (SELECT 1 FROM audit WHERE number = NEW.number) BEGIN"
+    "  SELECT RAISE(ABORT, 'the audit log is append-only'); END;",
 };
-constexpr auto kVersion = static_cast<std::int64_t>(kMigrations.size());
 
-// FULL: a commit that was answered is on the disk. EXCLUSIVE: another daemon is turned away at
-// once.
+// FULL: a commit that was answered is on the disk.
 constexpr const char* kSettings =
-    "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-    "PRAGMA secure_delete = ON;";
-
-// Before SQLite would make it with the process's mask. An existing file that others may read is
-// narrowed.
-std::expected<void, ConfigError> keep_private(const std::filesystem::path& file) {
-  const UniqueFd fd(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR));
-  if (fd.get() >= 0 && ::fchmod(fd.get(), S_IRUSR | S_IWUSR) == 0) return {};
-  return std::unexpected(ConfigError{
-      file.string(), fmt::format("cannot open it: {}; the directory and the file must be "
-                                 "writable by the daemon's user",
-                                 std::generic_category().message(errno))});
-}
-
-std::expected<void, ConfigError> migrate(Database& database, const std::string& file) {
-  Statement ask(database, "PRAGMA user_version");
-  const std::int64_t found = ask.step() ? ask.number(0) : 0;
-  if (auto asked = ask.finish(); !asked) return asked;
-  if (found > kVersion) {
-    return std::unexpected(ConfigError{
-        file, fmt::format("its form {} is newer than this daemon's {}; install the newer version, "
-                          "or use another --state-dir",
-                          found, kVersion)});
-  }
-  for (std::int64_t version = found; version < kVersion; ++version) {
-    const std::string sql =
-        fmt::format("BEGIN IMMEDIATE; {} PRAGMA user_version = {}; COMMIT;",
-                    kMigrations.at(static_cast<std::size_t>(version)), version + 1);
-    if (auto done = database.run(sql.c_str()); !done) return done;
-  }
-  return {};
-}
+    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;";
 
 std::string list(const FieldValue& value) {
   return value.empty() ? "nothing" : fmt::format("{}", fmt::join(value, ", "));
@@ -124,10 +90,10 @@ std::expected<Store, ConfigError> Store::open(const std::filesystem::path& file)
   if (auto kept = keep_private(file); !kept) return std::unexpected(std::move(kept.error()));
   auto database = Database::open(file.string());
   if (!database) return std::unexpected(std::move(database.error()));
-  if (auto set = database->run(kSettings); !set) return std::unexpected(std::move(set.error()));
-  if (auto today = migrate(*database, file.string()); !today) {
-    return std::unexpected(std::move(today.error()));
+  if (auto taken = take_into_use(*database, {kSettings, kMigrations}); !taken) {
+    return std::unexpected(std::move(taken.error()));
   }
+  database->tidy_at_close();
   return Store(std::make_unique<State>(*std::move(database), file.string()));
 }
 
@@ -216,7 +182,10 @@ std::expected<void, ConfigError> Store::State::save(const Plan& plan, std::strin
                                                     std::chrono::sys_seconds now) {
   for (const Step& step : plan.steps) {
     if (step.what == Step::What::follow) continue;  // nothing of its own changed
-    if (auto done = erase(step.id); !done) return done;
+    // What is new has nothing there; asking for it thrice an object took a fifth of the time.
+    if (step.what != Step::What::create) {
+      if (auto done = erase(step.id); !done) return done;
+    }
     if (const auto object = plan.inventory.find(step.id)) {
       if (auto done = put(*object); !done) return done;
     }

@@ -37,7 +37,7 @@ struct Declaration {
   std::map<std::string, Place, std::less<>> field_places;
 };
 
-// What is wrong, and where; `line` is the text there.
+// What is wrong, and where; `line` is the text there, but for a secret.
 struct Complaint {
   Place place;
   std::string line;
@@ -65,5 +65,7 @@ enum class Secrets : bool { left_out, shown };
 // their defaults are left out.
 [[nodiscard]] std::string write(const Inventory& inventory, std::string_view account,
                                 Secrets secrets);
+// What was declared, whether or not it would be taken: the TOML of a plan.
+[[nodiscard]] std::string write(const std::vector<Declaration>& declarations, Secrets secrets);
 
 }  // namespace ipsec::gateway::toml

@@ -9,27 +9,10 @@
 
 #include "ike/gateway/schema/fields.h"
 #include "ike/gateway/toml/document.h"
+#include "ike/gateway/toml/places.h"
 
 namespace ipsec::gateway::toml {
 namespace {
-
-// A line longer than this is shown from near the place on.
-constexpr std::size_t kLongestShown = 160;
-
-Place place_of(const ::toml::source_position& at) { return {at.line, at.column}; }
-Place place_of(const ::toml::node& node) { return place_of(node.source().begin); }
-Place place_of(const ::toml::key& key) { return place_of(key.source().begin); }
-
-std::string_view line_at(std::string_view text, std::uint32_t number) {
-  for (std::uint32_t line = 1; line < number; ++line) {
-    const auto end = text.find('\n');
-    if (end == std::string_view::npos) return {};
-    text.remove_prefix(end + 1);
-  }
-  auto line = text.substr(0, text.find('\n'));
-  if (line.ends_with('\r')) line.remove_suffix(1);
-  return line.substr(0, kLongestShown);
-}
 
 class Reading {
  public:
@@ -41,7 +24,7 @@ class Reading {
       const ::toml::table parsed = ::toml::parse(text_);
       for (const auto& [key, node] : parsed) take_kind(key, node);
     } catch (const ::toml::parse_error& error) {
-      complain(place_of(error.source().begin), std::string(error.description()));
+      complaints_.push_back(complaint_of(error, text_));
     }
     if (!complaints_.empty()) {
       std::ranges::sort(complaints_, {}, &Complaint::place);
@@ -53,7 +36,7 @@ class Reading {
 
  private:
   void complain(Place place, std::string what) {
-    complaints_.push_back({place, std::string(line_at(text_, place.line)), std::move(what)});
+    complaints_.push_back(complaint_at(text_, place, std::move(what)));
   }
 
   void take_kind(const ::toml::key& key, const ::toml::node& node) {
@@ -205,7 +188,7 @@ std::vector<Complaint> complaints(const Refusals& refusals,
       const bool said = field != found->second->field_places.end();
       place = said ? field->second : found->second->place;
     }
-    out.push_back({place, std::string(line_at(text, place.line)), gateway::describe(refusal)});
+    out.push_back(complaint_at(text, place, gateway::describe(refusal)));
   }
   std::ranges::stable_sort(out, {}, &Complaint::place);
   return out;

@@ -75,4 +75,19 @@ std::string write(const Inventory& inventory, std::string_view account, Secrets 
   return out;
 }
 
+std::string write(const std::vector<Declaration>& declarations, Secrets secrets) {
+  std::string out;
+  for (const Declaration& it : declarations) {
+    out += fmt::format("{}[[{}]]\nname = {}\n", out.empty() ? "" : "\n", name_of(it.kind),
+                       quoted(it.name));
+    for (const auto& [name, value] : it.fields) {
+      const Field* field = find_field(it.kind, name);
+      if (field == nullptr || value.empty()) continue;
+      if (field->shape == Shape::secret && secrets == Secrets::left_out) continue;
+      out += fmt::format("{} = {}\n", name, value_text(*field, value));
+    }
+  }
+  return out;
+}
+
 }  // namespace ipsec::gateway::toml

@@ -1,0 +1,117 @@
+// Excel files, by libxlsxwriter, which writes to a named file: a temporary one, read back.
+#include <fcntl.h>
+#include <unistd.h>
+#include <xlsxwriter.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+#include <system_error>
+
+#include <fmt/format.h>
+
+#include "cli/output.h"
+#include "cli/text_width.h"
+#include "cli/wait.h"
+#include "ike/base/unique_fd.h"
+
+namespace ipsec::cli {
+namespace {
+
+constexpr std::size_t kMostCellLetters = 32767;     // of Excel
+constexpr std::size_t kMostRows = LXW_ROW_MAX - 1;  // the head is one
+constexpr std::size_t kFileBytes = std::size_t{1} << 30U;
+
+// A name of its own in the directory for such, gone at the end. mkstemp() gives it to us alone.
+class TemporaryFile {
+ public:
+  TemporaryFile() {
+    std::error_code error;
+    auto directory = std::filesystem::temp_directory_path(error);
+    std::string name = (error ? "/tmp" : directory.string()) + "/ipsecctl.XXXXXX";
+    fd_ = UniqueFd(::mkostemp(name.data(), O_CLOEXEC));
+    if (fd_) name_ = name;
+  }
+  ~TemporaryFile() {
+    if (!name_.empty()) ::unlink(name_.c_str());
+  }
+  TemporaryFile(const TemporaryFile&) = delete;
+  TemporaryFile& operator=(const TemporaryFile&) = delete;
+
+  [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] int fd() const { return fd_.get(); }
+
+ private:
+  UniqueFd fd_;
+  std::string name_;
+};
+
+// Excel refuses a whole file for one cell that is too long or not UTF-8.
+std::string fitting(const std::string& value) {
+  const std::string clean = harmless_lines(value);
+  return width_of(clean) <= kMostCellLetters ? clean : cut(clean, kMostCellLetters / 2);
+}
+
+void write_cell(lxw_worksheet* sheet, lxw_row_t row, lxw_col_t column, const Cell& cell) {
+  if (const auto* number = std::get_if<std::uint64_t>(&cell.value)) {
+    worksheet_write_number(sheet, row, column, static_cast<double>(*number), nullptr);
+  } else if (const auto* bytes = std::get_if<Bytes>(&cell.value)) {
+    worksheet_write_number(sheet, row, column, static_cast<double>(bytes->count), nullptr);
+  } else {
+    // As a string it is never a formula.
+    worksheet_write_string(sheet, row, column, fitting(plain(cell)).c_str(), nullptr);
+  }
+}
+
+void write_column(lxw_worksheet* out, lxw_col_t to, const Sheet& sheet, std::size_t from,
+                  lxw_format* head) {
+  static constexpr std::size_t kWidest = 60;
+  std::size_t width = width_of(sheet.columns[from].key);
+  worksheet_write_string(out, 0, to, sheet.columns[from].key.c_str(), head);
+  for (std::size_t row = 0; row < sheet.rows.size(); ++row) {
+    const Cell& cell = sheet.rows[row][from];
+    write_cell(out, static_cast<lxw_row_t>(row + 1), to, cell);
+    width = std::max(width, width_of(plain(cell)));
+  }
+  worksheet_set_column(out, to, to, static_cast<double>(std::min(width, kWidest) + 2), nullptr);
+}
+
+}  // namespace
+
+std::expected<std::string, std::string> xlsx(const Sheet& sheet) {
+  if (sheet.rows.size() > kMostRows) {
+    return std::unexpected(
+        fmt::format("an Excel sheet has {} rows at most, and these are {}; "
+                    "take csv",
+                    kMostRows, sheet.rows.size()));
+  }
+  const TemporaryFile file;
+  if (file.name().empty()) {
+    return std::unexpected(fmt::format("no temporary file for the Excel sheet: {}; see $TMPDIR",
+                                       std::generic_category().message(errno)));
+  }
+  lxw_workbook* const book = workbook_new(file.name().c_str());
+  if (book == nullptr) return std::unexpected("no memory for the Excel sheet; take csv");
+  lxw_worksheet* const out = workbook_add_worksheet(book, sheet.name.c_str());
+  lxw_format* const head = workbook_add_format(book);
+  format_set_bold(head);
+  lxw_col_t columns = 0;
+  for (std::size_t i = 0; i < sheet.columns.size(); ++i) {
+    if (!sheet.columns[i].key.empty()) write_column(out, columns++, sheet, i, head);
+  }
+  worksheet_freeze_panes(out, 1, 0);
+  if (columns > 0) {
+    worksheet_autofilter(out, 0, 0, static_cast<lxw_row_t>(sheet.rows.size()),
+                         static_cast<lxw_col_t>(columns - 1));
+  }
+  if (const lxw_error error = workbook_close(book); error != LXW_NO_ERROR) {
+    return std::unexpected(
+        fmt::format("the Excel sheet could not be written: {}; see $TMPDIR", lxw_strerror(error)));
+  }
+  // By name: the library has put a file of its own in the place of ours, or emptied it.
+  const UniqueFd written_file(::open(file.name().c_str(), O_RDONLY | O_CLOEXEC));
+  return read_all(written_file.get(), {}, kFileBytes);
+}
+
+}  // namespace ipsec::cli

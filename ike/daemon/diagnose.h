@@ -1,0 +1,58 @@
+// `ipsecctl diag TUNNEL`: what is wrong with a tunnel, and whose turn it is. Facts are gathered
+// elsewhere (service_findings.cpp); everything here is judged from them alone.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ike/control/types/replies.h"
+#include "ike/core/engine/engine.h"
+#include "ike/daemon/findings.h"
+#include "ike/daemon/machine.h"
+#include "ike/daemon/routing/overhead.h"
+#include "ike/gateway/meaning.h"
+#include "xfrm/records.h"
+
+namespace ipsec::daemon {
+
+// An SA as the kernel has it, without its keys.
+struct KernelSa {
+  xfrm::Direction direction{};
+  ChildSpi spi;
+  Reqid reqid;
+  Protection protection;
+  xfrm::SaCounters counters;
+};
+
+struct TunnelFacts {
+  gateway::Tunnel tunnel;
+  std::string gateway;                      // its name
+  bool gateway_behind_nat = false;          // by its configuration
+  std::optional<gateway::Meaning> meaning;  // none while its gateway has no address
+  std::optional<core::TunnelStatus> status;
+  control::TunnelStatusView view;
+
+  std::vector<KernelSa> sas;  // of this tunnel; SPIs that are only held are left out
+  std::vector<xfrm::PolicyRecord> policies;
+  std::string kernel_error;  // why those two could not be read
+
+  std::vector<Device> devices;
+  std::vector<Route> routes;
+  std::optional<Address> source;  // where packets to the peer gateway would leave from
+};
+
+[[nodiscard]] std::vector<control::Finding> judge(const TunnelFacts& facts);
+
+// The parts of it, in their order.
+void judge_addresses(const TunnelFacts& facts, Findings& out);
+void judge_negotiation(const TunnelFacts& facts, Findings& out);
+void judge_kernel(const TunnelFacts& facts, Findings& out);
+void judge_traffic(const TunnelFacts& facts, Findings& out);
+void judge_mtu(const TunnelFacts& facts, Findings& out);
+
+// The IKE SA in use; null where there is none.
+[[nodiscard]] const core::IkeStatus* current_ike(const TunnelFacts& facts);
+
+}  // namespace ipsec::daemon
