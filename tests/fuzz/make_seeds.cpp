@@ -10,8 +10,12 @@
 #include <utility>
 #include <vector>
 
+#include <fmt/format.h>
+
+#include "ike/control/types/codec.h"
 #include "ike/core/io.h"
 #include "tests/fuzz/duel_script.h"
+#include "tests/support/control_examples.h"
 #include "tests/support/fake_crypto.h"
 #include "tests/support/random_message.h"
 #include "tests/support/random_xfrm.h"
@@ -282,14 +286,38 @@ Seeds xfrm_seeds() {
   return seeds;
 }
 
+Seed line_seed(std::string name, const std::string& line) {
+  const ByteView bytes(reinterpret_cast<const std::uint8_t*>(line.data()), line.size());
+  return {std::move(name), Bytes(bytes.begin(), bytes.end())};
+}
+
+Seeds request_seeds() {
+  Seeds seeds;
+  for (const control::Request& request : control::test::all_requests()) {
+    seeds.push_back(
+        line_seed(fmt::format("{:02}-{}", seeds.size(), control::name_of(request.operation)),
+                  control::write(request)));
+  }
+  return seeds;
+}
+
+Seeds answer_seeds() {
+  Seeds seeds{line_seed("event", control::write(control::test::an_event()))};
+  for (const control::Reply& reply : control::test::all_replies()) {
+    seeds.push_back(line_seed(fmt::format("reply-{:02}", seeds.size()), control::write(reply)));
+  }
+  return seeds;
+}
+
 struct Corpus {
   const char* target;
   Seeds (*make)();
 };
-constexpr Corpus kCorpora[] = {{"v2_message", message_seeds}, {"v2_chain", chain_seeds},
-                               {"fragments", fragment_seeds}, {"sk_open", sealed_seeds},
-                               {"engine", engine_seeds},      {"v2_inside", inside_seeds},
-                               {"xfrm_message", xfrm_seeds}};
+constexpr Corpus kCorpora[] = {{"v2_message", message_seeds},   {"v2_chain", chain_seeds},
+                               {"fragments", fragment_seeds},   {"sk_open", sealed_seeds},
+                               {"engine", engine_seeds},        {"v2_inside", inside_seeds},
+                               {"xfrm_message", xfrm_seeds},    {"control_request", request_seeds},
+                               {"control_answer", answer_seeds}};
 
 bool write_seed(const fs::path& directory, const Seed& seed) {
   std::ofstream stream(directory / seed.name, std::ios::binary | std::ios::trunc);

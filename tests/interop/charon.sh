@@ -32,8 +32,19 @@ readonly charon_plugins="aesni aes sha2 sha1 md5 random nonce x509 pubkey pkcs1 
 readonly our_addresses=40
 readonly our_key_files=("$scratch/sas" "$scratch/ikev2_decryption_table")
 
+# For scenarios in which something else starts charon: its command, and the plugin it speaks to.
+charon_launch=$charon_program charon_more_plugins=''
+
 # start_both [CHARON_SETTING...]
 start_both() {
+  make_both_ends
+  start_charon "$@"
+  start_ours
+  wait_until 20 "charon is ready" test -S "$scratch/charon.vici"
+  wait_until 10 "first_contact is ready" log_says ours ready
+}
+
+make_both_ends() {
   say "our engine and charon"
   [ -x "$charon_program" ] || skip "no $charon_program: run scripts/setup"
   make_namespace ours charon
@@ -45,17 +56,17 @@ start_both() {
     echo "link set eth0 up"
   } | ip -n "ours-$$" -batch -
   printf '%s\n' "address add 10.9.0.2/16 dev eth0" "link set eth0 up" | ip_lines charon
-  start_charon "$@"
+}
+
+start_ours() {
   start ours ours first_contact --commands "$scratch/commands" --sas "${our_key_files[0]}" \
     --export-keys "${our_key_files[1]}"
-  wait_until 20 "charon is ready" test -S "$scratch/charon.vici"
-  wait_until 10 "first_contact is ready" log_says ours ready
 }
 
 start_charon() {
   cat >"$scratch/strongswan.conf" <<END
 charon {
-  load = ${charon_plugins//$'\n'/ }
+  load = ${charon_plugins//$'\n'/ } $charon_more_plugins
   install_routes = no
   dh_exponent_ansi_x9_42 = no
   filelog {
@@ -69,6 +80,10 @@ charon {
     vici {
       socket = unix://$scratch/charon.vici
     }
+    stroke {
+      socket = unix://$scratch/charon.stroke
+      secrets_file = $scratch/ipsec.secrets
+    }
   }
 $(printf '  %s\n' "$@")
 }
@@ -77,7 +92,7 @@ END
   : >"$scratch/charon.pid"
   : >>/run/charon.pid
   start charon charon unshare -m env STRONGSWAN_CONF="$scratch/strongswan.conf" bash -c \
-    "mount --bind $scratch/charon.pid /run/charon.pid && exec $charon_program"
+    "mount --bind $scratch/charon.pid /run/charon.pid && exec $charon_launch"
 }
 
 stop_both() {

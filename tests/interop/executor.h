@@ -10,8 +10,8 @@
 #include <string_view>
 
 #include "ike/core/engine/engine.h"
+#include "ike/daemon/system/random.h"
 #include "tests/interop/sockets.h"
-#include "tests/interop/system_random.h"
 
 namespace ipsec::interop {
 

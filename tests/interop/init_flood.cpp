@@ -28,10 +28,10 @@
 #include "ike/base/limits.h"
 #include "ike/core/proposal.h"
 #include "ike/crypto/openssl_provider.h"
+#include "ike/daemon/system/random.h"
 #include "ike/v2/payload_access.h"
 #include "ike/wire/message.h"
 #include "tests/interop/sockets.h"
-#include "tests/interop/system_random.h"
 
 namespace ipsec::interop {
 namespace {

@@ -7,7 +7,7 @@
 #include <system_error>
 
 #include "ike/base/limits.h"
-#include "tests/support/system_address.h"
+#include "ike/daemon/system/address.h"
 
 namespace ipsec::interop {
 namespace {

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """docs/acceptance.md lists M1 to M159 once each, and every test it names exists.
 
-A test is named as `suite/name`: `netns/plain_xfrm`, `interop/psk_fqdn` (scripts of that suite), or
+A test is named as `suite/name`: `netns/plain_xfrm`, `interop/psk`, `boot/init` (scripts of
+those suites), or
 `unit/case name`, `sim/case name` (the text of a TEST_CASE under tests/unit or tests/sim).
 """
 import pathlib
@@ -25,7 +26,7 @@ def exists(name):
     suite, _, case = name.partition("/")
     if suite in ("unit", "sim"):
         return case in test_cases(suite)
-    if suite in ("netns", "interop"):
+    if suite in ("netns", "interop", "boot"):
         return (ROOT / "tests" / suite / f"{case}_test.sh").is_file()
     return False
 

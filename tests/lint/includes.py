@@ -19,10 +19,10 @@ LIBRARY_HEADERS = {
     "libnl": re.compile(r"^(netlink/|libnl)"),
     "cli11": re.compile(r"^CLI/"),
     "fmt": re.compile(r"^fmt/"),
-    "spdlog": re.compile(r"^spdlog/"),
     "nlohmann": re.compile(r"^nlohmann/"),
     "tomlplusplus": re.compile(r"^toml\+\+"),
     "sqlite": re.compile(r"^sqlite3"),
+    "xlsxwriter": re.compile(r"^xlsxwriter"),
     "libcap-ng": re.compile(r"^cap-ng"),
     "catch2": re.compile(r"^catch2/"),
 }
@@ -34,7 +34,7 @@ SYSTEM_HEADERS = {
     "random device": re.compile(r"^random$"),
     "input and output": re.compile(r"^(iostream|fstream)$"),
 }
-MAY_USE_SYSTEM = {"daemon", "xfrm", "route", "control", "store", "cli"}
+MAY_USE_SYSTEM = {"daemon", "system", "xfrm", "route", "route_kernel", "control", "store", "cli"}
 
 
 class Room:

@@ -5,6 +5,7 @@
 #   in_ns NS CMD...            run CMD in a namespace, printing it first
 #   start NS NAME CMD...       the same in the background; NAME.log is its output; stop NAME
 #   wait_until S WHAT CMD...   poll until CMD succeeds, fail after S seconds. Never wait by sleeping
+#   make_disk DIRECTORY KIB    a disk of its own there, to be filled or made read-only
 #   expect_*, fail, skip       checks; a failed one prints where and the state of all namespaces
 #   capture_start, _stop       packets on a link, complete and without loss
 #   topology_two_gateways      the four namespaces that most scenarios use
@@ -13,6 +14,8 @@
 # can run side by side: gw-left is gw-left-$$ for `ip netns`.
 #
 # Starting a program costs 50 to 100 ms in user-mode Linux. What runs often here does without.
+# A scenario with daemons and the driver sources it twice.
+[ -z "${ROUTE_PROTO:-}" ] || return 0
 set -euEo pipefail
 
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -25,14 +28,14 @@ fi
 PATH=${IPSECD_BUILD_DIR:-$repository/build/release}:$PATH
 
 # The protocol number our routes carry, see `ip route ... proto`.
-readonly ROUTE_PROTO=213
+readonly ROUTE_PROTO=113
 readonly SKIPPED=77
 readonly poll_interval_s=0.05
 
 # Where failures are told, whatever a check has done to its own standard error.
 exec {narration}>&2
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/netns.XXXXXX")
-namespaces=()
+namespaces=() disks=()
 declare -A processes=()
 trap 'on_exit $?' EXIT
 trap 'exit 143' TERM
@@ -105,6 +108,14 @@ ip_lines() {
 # link NS DEVICE NS DEVICE: two namespaces joined by a virtual cable.
 link() {
   ip link add "$2" netns "$1-$$" type veth peer name "$4" netns "$3-$$"
+}
+
+# --- disks -------------------------------------------------------------------------------------
+
+make_disk() {
+  mkdir -p "$1"
+  mount -t tmpfs -o "mode=700,size=$2k" tmpfs "$1"
+  disks+=("$1")
 }
 
 # --- processes ---------------------------------------------------------------------------------
@@ -199,7 +210,7 @@ expect_fails() {
 caller_outside_library() {
   local i
   for i in "${!BASH_SOURCE[@]}"; do
-    case ${BASH_SOURCE[$i]##*/} in lib.sh | driver.sh) continue ;; esac
+    case ${BASH_SOURCE[$i]##*/} in lib.sh | driver.sh | route_driver.sh) continue ;; esac
     echo "${BASH_SOURCE[$i]##*/}:${BASH_LINENO[$((i - 1))]}"
     return
   done
@@ -243,6 +254,8 @@ expect_nothing_left() {
     expect_empty "policies in $namespace" quietly_in_ns "$namespace" ip xfrm policy list nosock
     expect_empty "our routes in $namespace" \
       quietly_in_ns "$namespace" ip route show table all proto "$ROUTE_PROTO"
+    expect_empty "our IPv6 routes in $namespace" \
+      quietly_in_ns "$namespace" ip -6 route show table all proto "$ROUTE_PROTO"
     expect_empty "processes in $namespace" ip netns pids "$namespace-$$"
   done
 }
@@ -439,9 +452,10 @@ dump_everything() {
 }
 
 remove_everything() {
-  local pid namespace
+  local pid namespace disk
   for pid in "${processes[@]}"; do kill -KILL "$pid" 2>/dev/null; done
   for pid in "${processes[@]}"; do wait "$pid" 2>/dev/null; done
   for namespace in "${namespaces[@]}"; do ip netns delete "$namespace-$$"; done
+  for disk in "${disks[@]}"; do umount "$disk" || umount -l "$disk"; done
   rm -rf "$scratch"
 }

@@ -35,12 +35,12 @@ make_interfaces() {
   say "an interface of kind $kind on both gateways, and routes that point at it"
   make_interface gw-left 203.0.113.1 203.0.113.2 192.168.3.0/24
   make_interface gw-right 203.0.113.2 203.0.113.1 192.168.1.0/24
-  expect_eq "$(device_mtu)" $interface_mtu "MTU of the interface"
+  expect_eq "$(device_mtu)" "$interface_mtu" "MTU of the interface"
 }
 
 # make_interface NS LOCAL REMOTE BEHIND; what the child's line must say is in `attachment`.
 make_interface() {
-  drive "$1" interface "$kind" tunnel $interface_id "$2" "$3" "$underlay" $interface_mtu
+  drive "$1" interface "$kind" tunnel "$interface_id" "$2" "$3" "$underlay" "$interface_mtu"
   attachment=$answer
   ip_lines "$1" <<<"route add $4 dev tunnel"
 }
@@ -75,12 +75,12 @@ the_route_decides() {
 
 what_is_there_already() {
   say "the same interface is taken over, another of that name is refused and kept"
-  drive gw-left interface "$kind" tunnel $interface_id 203.0.113.1 203.0.113.2 "$underlay" \
-    $interface_mtu
+  drive gw-left interface "$kind" tunnel "$interface_id" 203.0.113.1 203.0.113.2 "$underlay" \
+    "$interface_mtu"
   refused gw-left interface "$kind" tunnel $((interface_id + 1)) 203.0.113.1 203.0.113.2 \
-    "$underlay" $interface_mtu
+    "$underlay" "$interface_mtu"
   expect_says tunnel
-  refused gw-left interface "$kind" lan $interface_id 203.0.113.1 203.0.113.2 "$underlay" 0
+  refused gw-left interface "$kind" lan "$interface_id" 203.0.113.1 203.0.113.2 "$underlay" 0
   expect_says lan
   drive gw-left no-interface lan
   quietly_in_ns gw-left ip link show dev lan >/dev/null || fail "a foreign device was removed"

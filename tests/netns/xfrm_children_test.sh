@@ -25,6 +25,7 @@ main() {
   ike_goes_around_policies
   spis_are_ours_and_differ
   the_byte_limit_ends_an_sa
+  a_soft_limit_is_told_each_way
   the_time_limit_ends_an_sa
   an_spi_in_use_undoes_the_whole
   remove_traps
@@ -153,6 +154,37 @@ the_byte_limit_ends_an_sa() {
   expect_answer "hard-expired 0x2002" gw-left event 5000
   expect_answer none gw-left count bytes out
   remove_child bytes
+}
+
+# Each packet counts as 128 bytes both ways. The kernel tells once, and the SA carries on.
+a_soft_limit_is_told_each_way() {
+  say "a soft limit of 1000 bytes: the ninth packet is told of, behind the first use inwards"
+  define_child soft 4 0x1009 0x2009 soft_bytes=1000
+  install_child soft
+  drop_events gw-left
+  expect_crossing "20 20" 4 20 100
+  expect_answer "soft-expired 0x2009" gw-left event 5000
+  expect_answer "first-used 0x1009 of-more" gw-left event 5000
+  expect_answer none gw-left event 200
+  say "nobody asked for more inwards: now somebody does, and hears at once"
+  drive gw-left await-volume soft in
+  expect_answer "soft-expired 0x1009" gw-left event 5000
+  expect_answer none gw-left event 200
+  expect_carried soft 20 2560
+  remove_child soft
+  say "asked for in time it is told when it comes, and once"
+  install_child soft
+  expect_crossing "2 2" 4 2 100
+  drop_events gw-left
+  drive gw-left await-volume soft in
+  expect_crossing "4 4" 4 4 100
+  expect_answer none gw-left event 200
+  expect_crossing "20 20" 4 20 100
+  expect_answer "soft-expired 0x2009" gw-left event 5000
+  expect_answer "soft-expired 0x1009" gw-left event 5000
+  expect_answer none gw-left event 200
+  expect_carried soft 26 3328
+  remove_child soft
 }
 
 the_time_limit_ends_an_sa() {

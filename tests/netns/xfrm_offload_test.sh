@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Goal: a child asks for offload where no card can do it, or there is no such card: it works without,
 # and each device is told once.
-# Method: veth devices offload nothing; in QEMU, whose kernel knows of packet offload.
+# Method: veth devices offload nothing; a bond would, had it a card below it. In QEMU, whose kernel
+# knows of packet offload.
 #
 #   host-left ----- gw-left ===== wire ===== gw-right ----- host-right
 #        192.168.1.0/24        203.0.113.0/24       192.168.3.0/24
@@ -15,6 +16,10 @@ main() {
   driver_start
   works_without packet:wan wan
   works_without packet:nosuch nosuch
+  modprobe bonding
+  in_ns gw-left ip link add bond type bond mode active-backup
+  in_ns gw-right ip link add bond type bond mode active-backup
+  works_without bond bond
   driver_end
 }
 

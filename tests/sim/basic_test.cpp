@@ -110,6 +110,25 @@ TEST_CASE("lifetimes pass and the tunnel stays", "[sim]") {
   CHECK(pair.left().count<ipsec::core::IkeDown>() == 0);
 }
 
+TEST_CASE("lifetimes of the two ends may differ", "[sim]") {
+  for (const std::size_t shorter : {Pair::kLeft, Pair::kRight}) {
+    Pair pair;
+    auto& config = shorter == Pair::kLeft ? pair.left_config : pair.right_config;
+    config.ike_lifetime = 300s;
+    config.children.front().lifetime = 100s;
+    pair.configure();
+    REQUIRE(pair.up_within(2s));
+    pair.world.run_for(1s);
+    auto flows = pair.start_flows();
+    pair.world.run_for(900s);
+    pair.stop(flows);
+    CHECK(flows.lost() == 0);
+    CHECK(pair.at_rest() == Pair::Problems{});
+    CHECK(pair.world.node(shorter).count<ipsec::core::ChildRekeyed>() >= 8);
+    CHECK(pair.world.node(shorter).count<ipsec::core::IkeRekeyed>() >= 2);
+  }
+}
+
 TEST_CASE("a dead peer is found within 21 s and the tunnel comes back", "[sim]") {
   Pair pair;
   pair.configure();
@@ -166,6 +185,29 @@ TEST_CASE("down takes everything away on both sides", "[sim]") {
   CHECK(pair.right().engine->snapshot().sas == 0);
   pair.world.order(Pair::kLeft, 1, Order::up);
   CHECK(pair.up_within(2s));
+}
+
+TEST_CASE("a tunnel that is held down stays so, whatever the peer tries", "[sim]") {
+  for (const Order ends : {Order::up, Order::reauthenticate}) {
+    Pair pair;
+    pair.configure();
+    REQUIRE(pair.up_within(2s));
+    pair.world.order(Pair::kLeft, 1, Order::down);
+    pair.world.run_for(60s);
+    CHECK(pair.left().kernel.empty());
+    CHECK(pair.left().usable(1).empty());
+    CHECK(pair.right().tunnel(1).connection == Connection::phase1_failed);
+    // A change does not let it go, and neither does a probe.
+    pair.world.order(Pair::kLeft, 1, Order::probe);
+    pair.left_config.dpd_delay = 9s;
+    pair.world.configure(Pair::kLeft, pair.left_config);
+    pair.world.run_for(30s);
+    CHECK(pair.left().kernel.empty());
+    pair.world.order(Pair::kLeft, 1, ends);
+    CHECK(pair.up_within(20s));
+    pair.world.run_for(60s);
+    CHECK(pair.at_rest() == Pair::Problems{});
+  }
 }
 
 TEST_CASE("reauthentication makes before it breaks", "[sim]") {

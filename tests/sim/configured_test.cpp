@@ -124,6 +124,28 @@ TEST_CASE("AH carries integrity alone", "[sim][configured]") {
   CHECK_THAT(used.child, Catch::Contains("sha256") && !Catch::Contains("aes"));
 }
 
+TEST_CASE("a tunnel with a device takes everything that is sent there", "[configured]") {
+  gateway::Meaning meaning;
+  const auto cidr = [](const char* text) { return ipsec::Cidr::parse(text).value(); };
+  meaning.rules = {{cidr("10.1.1.0/24"), {cidr("10.2.0.0/24")}},
+                   {cidr("10.1.3.0/24"), {cidr("10.2.3.0/24")}}};
+  meaning.interface = "vpn0";
+  meaning.ipsec.copy_dscp = false;
+  meaning.ipsec.copy_ecn = false;
+  meaning.ipsec.output_mark = 7;
+  CHECK(ipsec::daemon::reqids_of(meaning) == 1);
+  const auto tunnel = ipsec::daemon::translate(meaning, "t", {TunnelId{1}, Reqid{5}});
+  REQUIRE(tunnel.children.size() == 1);
+  CHECK(core::describe(tunnel.children[0].selectors) == "0.0.0.0/0 === 0.0.0.0/0");
+  CHECK(tunnel.kernel.interface == "vpn0");
+  CHECK_FALSE(tunnel.kernel.copy_dscp);
+  CHECK_FALSE(tunnel.kernel.copy_ecn);
+  CHECK(tunnel.kernel.output_mark == ipsec::xfrm::Mark{7});
+  meaning.rules.push_back({cidr("2001:db8:1::/64"), {cidr("2001:db8:2::/64")}});
+  const auto both = ipsec::daemon::translate(meaning, "t", {TunnelId{1}, Reqid{5}});
+  CHECK(core::describe(both.children[0].selectors) == "0.0.0.0/0, ::/0 === 0.0.0.0/0, ::/0");
+}
+
 TEST_CASE("rules with the same peer ranges share a child", "[configured]") {
   const auto tunnel = configured(
       kLeft, kRight,

@@ -11,7 +11,9 @@ using ipsec::core::ChildDown;
 using ipsec::core::ChildRekeyed;
 using ipsec::core::Order;
 using ipsec::sim::Crossing;
+using ipsec::sim::kEveryWinner;
 using ipsec::sim::Kind;
+using ipsec::sim::Lowest;
 using ipsec::sim::Pair;
 
 namespace {
@@ -71,7 +73,7 @@ TEST_CASE("a rekey takes the group the other side asks for", "[sim]") {
 
 //   A: rekey (x) -->  <-- rekey (y) :B    both: INVALID_KE_PAYLOAD, and both again
 TEST_CASE("crossing rekeys that both meet INVALID_KE_PAYLOAD", "[sim]") {
-  for (const std::size_t lowest : {Pair::kLeft, Pair::kRight}) {
+  for (const Lowest lowest : kEveryWinner) {
     for (const Order what : {Order::rekey_children, Order::rekey_ike}) {
       Crossing pair;
       prefer_other_groups(pair.right_config);
@@ -179,7 +181,7 @@ TEST_CASE("both sides delete the child, or one Delete is lost", "[sim]") {
 
 //   A: child gone, create -->   <-- create :B, for the same ranges
 TEST_CASE("both sides create the same child at once", "[sim]") {
-  for (const std::size_t lowest : {Pair::kLeft, Pair::kRight}) {
+  for (const Lowest lowest : kEveryWinner) {
     for (const std::size_t first : {Pair::kLeft, Pair::kRight}) {
       Crossing pair;
       REQUIRE(pair.ready());

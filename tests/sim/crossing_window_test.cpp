@@ -102,6 +102,34 @@ TEST_CASE("an altered request gets no answer", "[sim]") {
   CHECK(pair.left().count<ipsec::core::ChildRekeyed>() == 1);
 }
 
+//   A: rekey, in two pieces -->   [B's kernel is slow]   the first piece again -->   <-- answer
+//   A: the next rekey, its second piece first -->
+//
+// RFC 7383 2.6: pieces belong together by their message id.
+TEST_CASE("a piece of one request is not taken for a piece of the next", "[sim]") {
+  for (const std::size_t a : {Pair::kLeft, Pair::kRight}) {
+    Crossing pair;
+    pair.left_config.fragment_bytes = pair.right_config.fragment_bytes = 576;
+    REQUIRE(pair.ready());
+    pair.order(a, Order::rekey_children);
+    REQUIRE(pair.waiting(a, Kind::request) == 2);
+    const Held first = pair.world.held.front();
+    pair.world.faults.answer_min = pair.world.faults.answer_max = 100ms;
+    REQUIRE(pair.pass(a, Kind::request));
+    REQUIRE(pair.pass(a, Kind::request));
+    hand_over(pair, first);
+    pair.world.faults.answer_min = pair.world.faults.answer_max = 0ms;
+    pair.world.run_for(900ms);
+    while (!pair.world.held.empty()) pair.world.deliver(0);
+    pair.order(a, Order::rekey_children);
+    REQUIRE(pair.waiting(a, Kind::request) == 2);
+    pair.world.deliver(1);
+    CHECK(pair.waiting(Crossing::other(a), Kind::answer) == 0);
+    CHECK(pair.in_the_end() == Pair::Problems{});
+    CHECK(pair.world.node(a).count<ipsec::core::ChildRekeyed>() == 2);
+  }
+}
+
 //   every datagram twice, late and out of order
 TEST_CASE("duplicates and reordering change nothing", "[sim]") {
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {

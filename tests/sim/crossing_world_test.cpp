@@ -1,7 +1,5 @@
 // Goal: exchanges cross what happens around them: the other side's start, a restart, a kernel that
 // refuses, a NAT that changes its mapping.
-#include <cerrno>
-
 #include <catch2/catch.hpp>
 
 #include "tests/sim/crossing.h"
@@ -10,27 +8,27 @@ using namespace std::chrono_literals;
 using ipsec::core::Order;
 using ipsec::core::Start;
 using ipsec::sim::Crossing;
+using ipsec::sim::kEveryWinner;
 using ipsec::sim::Kind;
+using ipsec::sim::Lowest;
 using ipsec::sim::Orders;
 using ipsec::sim::Pair;
 
 //   A: IKE_SA_INIT -->   <-- IKE_SA_INIT :B    any order of these, of their answers and IKE_AUTH
 TEST_CASE("both sides start at once in every order", "[sim][orders]") {
-  for (const std::size_t lowest : {Pair::kLeft, Pair::kRight}) {
-    Orders orders(300);
+  for (const Lowest lowest : kEveryWinner) {
+    auto orders = Orders::every(1'000);
     while (orders.next()) {
       Crossing pair;
       pair.lowest_nonce(lowest);
       pair.world.hold = true;
       pair.configure();
       pair.world.run_for(0ms);
-      for (std::size_t i = 0; i < 9 && !pair.world.held.empty(); ++i) {
-        pair.world.deliver(orders.choose(pair.world.held.size()));
-        pair.world.run_for(20ms);
-      }
-      INFO("order " << orders.describe());
+      if (!orders.deliver(pair.world)) continue;
+      INFO(name_of(lowest) << ", order " << orders.describe());
       REQUIRE(pair.in_the_end() == Pair::Problems{});
     }
+    CHECK(orders.complete());
   }
 }
 
@@ -67,26 +65,6 @@ TEST_CASE("a restart in the middle of each exchange", "[sim]") {
         INFO("restart of " << who << " after " << messages << " messages");
         CHECK(pair.in_the_end() == Pair::Problems{});
       }
-    }
-  }
-}
-
-//   rekey, and one kernel says no to its first, second ... installation
-TEST_CASE("a kernel that refuses an installation in a rekey", "[sim]") {
-  for (const std::size_t who : {Pair::kLeft, Pair::kRight}) {
-    for (int nth = 1; nth <= 6; ++nth) {
-      Pair pair;
-      // Each in turn for want of memory, and because the SPI is taken.
-      pair.world.node(who).kernel.error_number = nth % 2 == 0 ? EEXIST : ENOBUFS;
-      pair.configure();
-      REQUIRE(pair.up_within(2s));
-      pair.world.run_for(40s);
-      pair.world.node(who).kernel.fail_install = (nth + 1) / 2;
-      pair.world.order(Pair::kLeft, 1, Order::rekey_children);
-      pair.world.run_for(60s);
-      pair.world.node(who).kernel.fail_install = 0;
-      INFO("installation " << nth << " of " << who);
-      CHECK(pair.at_rest() == Pair::Problems{});
     }
   }
 }

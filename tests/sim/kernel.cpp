@@ -1,6 +1,8 @@
 #include "tests/sim/kernel.h"
 
+#include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -24,6 +26,9 @@ xfrm::SaSpec copy_of(const xfrm::SaSpec& spec) {
   copy.encryption_key = spec.encryption_key.clone();
   copy.integrity_key = spec.integrity_key.clone();
   copy.encapsulation = spec.encapsulation;
+  copy.soft_limit_bytes = spec.soft_limit_bytes;
+  copy.hard_limit_bytes = spec.hard_limit_bytes;
+  copy.hard_limit_s = spec.hard_limit_s;
   return copy;
 }
 
@@ -32,10 +37,7 @@ TrafficSelector host(const Address& address) { return TrafficSelector::of(Cidr::
 }  // namespace
 
 std::expected<xfrm::SaKey, KernelError> Kernel::allocate(const core::AllocateSpi& ask) {
-  if (auto no = refusal("allocate SPI")) return std::unexpected(*no);
-  if (fail_allocate > 0 && --fail_allocate == 0) {
-    return std::unexpected(KernelError{"allocate SPI", ENOBUFS});
-  }
+  if (auto no = refusal("allocate SPI", fail_allocate)) return std::unexpected(*no);
   for (;;) {
     const xfrm::SaKey key{ask.destination, ask.protocol, ChildSpi{random_.u32() | 0xc0000000}};
     if (!sas_.contains(key) && larval_.insert(key).second) return key;
@@ -43,10 +45,7 @@ std::expected<xfrm::SaKey, KernelError> Kernel::allocate(const core::AllocateSpi
 }
 
 std::expected<void, KernelError> Kernel::install(const core::InstallSas& batch) {
-  auto no = refusal("install SA");
-  if (fail_install > 0 && --fail_install == 0) {
-    no = KernelError{"install SA", error_number != 0 ? error_number : ENOBUFS};
-  }
+  auto no = refusal("install SA", fail_install);
   for (const auto& spec : batch.sas) {
     const bool in = spec.direction == xfrm::Direction::in;
     if (in && !larval_.contains(spec.key())) no = KernelError{"update SA", ESRCH};
@@ -72,32 +71,73 @@ std::expected<void, KernelError> Kernel::install(const core::InstallSas& batch) 
   return {};
 }
 
-void Kernel::remove(const core::RemoveSa& ask) {
+std::expected<void, KernelError> Kernel::remove(const core::RemoveSa& ask) {
   // The engine may give up an SA whose refusal it has not heard of yet.
-  const bool known = sas_.erase(ask.key) + larval_.erase(ask.key) + refused_.erase(ask.key) > 0;
+  const bool known =
+      sas_.contains(ask.key) || larval_.contains(ask.key) || refused_.contains(ask.key);
   if (!known) {
     complaints_.push_back(fmt::format("removed an SA that is not there: {:x} to {}",
                                       ask.key.spi.value, ask.key.destination.to_string()));
   }
+  auto no = refusal("remove SA", fail_remove);
+  // An SA that is not there is what was asked for.
+  if (no && no->error_number != ESRCH) {
+    doomed_.insert(ask.key);
+    return std::unexpected(*no);
+  }
+  erase(ask.key);
+  return {};
 }
 
-void Kernel::remove(const core::RemovePolicies& ask) {
+std::expected<void, KernelError> Kernel::remove(const core::RemovePolicies& ask) {
+  const auto no = refusal("remove policies", fail_remove);
   for (const auto& local : ask.policies.local_selectors) {
     for (const auto& remote : ask.policies.remote_selectors) {
       const auto found = policies_.find({local, remote});
-      if (found != policies_.end() && found->second.spi == ask.policies.spi) {
+      if (found == policies_.end() || found->second.spi != ask.policies.spi) continue;
+      if (no) {
+        doomed_policies_.emplace(found->first, ask.policies.spi);
+      } else {
         policies_.erase(found);
       }
     }
   }
+  if (no) return std::unexpected(*no);
+  return {};
 }
 
-void Kernel::move(const core::MoveSa& ask) {
+std::expected<void, KernelError> Kernel::reconcile() {
+  int never = 0;
+  if (auto no = refusal("reconcile", never)) return std::unexpected(*no);
+  for (const auto& key : std::exchange(doomed_, {})) erase(key);
+  for (const auto& [ranges, spi] : std::exchange(doomed_policies_, {})) {
+    const auto found = policies_.find(ranges);
+    if (found != policies_.end() && found->second.spi == spi) policies_.erase(found);
+  }
+  return {};
+}
+
+void Kernel::erase(const xfrm::SaKey& key) {
+  carried_.erase(key);
+  sas_.erase(key);
+  larval_.erase(key);
+  refused_.erase(key);
+}
+
+std::expected<void, KernelError> Kernel::move(const core::MoveSa& ask) {
+  const xfrm::SaKey moved{ask.destination.address, ask.key.protocol, ask.key.spi};
   const auto found = sas_.find(ask.key);
-  if (found == sas_.end() && refused_.contains(ask.key)) return;
   if (found == sas_.end()) {
-    complaints_.push_back(fmt::format("moved an SA that is not there: {:x}", ask.key.spi.value));
-    return;
+    if (refused_.erase(ask.key) == 0) {
+      complaints_.push_back(fmt::format("moved an SA that is not there: {:x}", ask.key.spi.value));
+    }
+    refused_.insert(moved);
+    return std::unexpected(KernelError{"move SA", ESRCH});
+  }
+  if (auto no = refusal("move SA", fail_move)) {
+    sas_.erase(found);
+    refused_.insert(moved);
+    return std::unexpected(*no);
   }
   auto spec = std::move(found->second);
   sas_.erase(found);
@@ -112,6 +152,11 @@ void Kernel::move(const core::MoveSa& ask) {
   }
   const auto key = spec.key();
   sas_.insert_or_assign(key, std::move(spec));
+  return {};
+}
+
+void Kernel::expire(const xfrm::SaKey& key) {
+  if (sas_.erase(key) > 0) refused_.insert(key);
 }
 
 std::optional<Packet> Kernel::send(const Address& from, const Address& to) const {
@@ -135,15 +180,41 @@ bool Kernel::receive(const Packet& packet) const {
   return false;
 }
 
+std::optional<core::KernelExpired> Kernel::count(const Packet& packet, xfrm::Direction direction) {
+  const auto sa = std::ranges::find_if(sas_, [&](const auto& entry) {
+    return entry.first.spi == packet.key.spi && entry.second.direction == direction;
+  });
+  if (sa == sas_.end()) return std::nullopt;
+  const auto& [key, spec] = *sa;
+  const std::uint64_t before = carried_[key];
+  const std::uint64_t now = carried_[key] += kPacketBytes;
+  const auto reached = [&](std::uint64_t limit) {
+    return limit != 0 && before < limit && limit <= now;
+  };
+  if (reached(spec.hard_limit_bytes)) {
+    const core::KernelExpired expired{key, true};
+    refused_.insert(key);  // the engine will remove it, and has not heard yet that it is gone
+    sas_.erase(sa);
+    return expired;
+  }
+  if (reached(spec.soft_limit_bytes)) return core::KernelExpired{key, false};
+  return std::nullopt;
+}
+
 void Kernel::flush() {
   sas_.clear();
+  carried_.clear();
   larval_.clear();
   refused_.clear();
   policies_.clear();
+  doomed_.clear();
+  doomed_policies_.clear();
 }
 
-std::optional<KernelError> Kernel::refusal(std::string_view call) {
-  if (fail_one_in == 0 || !random_.one_in(fail_one_in)) return std::nullopt;
+std::optional<KernelError> Kernel::refusal(std::string_view call, int& countdown) {
+  const bool told = countdown > 0 && --countdown == 0;
+  const bool drawn = fail_one_in != 0 && random_.one_in(fail_one_in);
+  if (!told && !drawn) return std::nullopt;
   return KernelError{std::string(call), error_number != 0 ? error_number : ENOBUFS};
 }
 

@@ -14,6 +14,9 @@
 
 namespace ipsec::sim {
 
+// Of every packet.
+inline constexpr std::uint64_t kPacketBytes = 1'400;
+
 // What a packet carries on the wire: which SA made it, and under which keys.
 struct Packet {
   xfrm::SaKey key;
@@ -28,16 +31,29 @@ class Kernel {
   int error_number = 0;         // ENOBUFS where it is 0
   int fail_install = 0;         // fails the n-th installation from now; 0 is off
   int fail_allocate = 0;        // and so the n-th allocation of an SPI
+  int fail_remove = 0;          // the n-th removal, of SAs and policies alike
+  int fail_move = 0;            // the n-th move
 
   [[nodiscard]] std::expected<xfrm::SaKey, KernelError> allocate(const core::AllocateSpi& ask);
   [[nodiscard]] std::expected<void, KernelError> install(const core::InstallSas& batch);
-  void remove(const core::RemoveSa& ask);
-  void remove(const core::RemovePolicies& ask);
-  void move(const core::MoveSa& ask);
+  // What it will not remove stays, until the next look at its tables (reconcile).
+  [[nodiscard]] std::expected<void, KernelError> remove(const core::RemoveSa& ask);
+  [[nodiscard]] std::expected<void, KernelError> remove(const core::RemovePolicies& ask);
+  // What it will not move is removed: an SA under an address nobody uses is of no use.
+  [[nodiscard]] std::expected<void, KernelError> move(const core::MoveSa& ask);
+  // As the daemon does after a refusal: what is there and should not be goes.
+  [[nodiscard]] std::expected<void, KernelError> reconcile();
+
+  // Its lifetime is over: the kernel takes an SA away by itself.
+  void expire(const xfrm::SaKey& key);
 
   // Nothing where no policy covers the packet, or its SA is missing.
   [[nodiscard]] std::optional<Packet> send(const Address& from, const Address& to) const;
   [[nodiscard]] bool receive(const Packet& packet) const;
+  // A packet that was sent or received counts on its SA. What the kernel then says of a limit by
+  // volume: the soft one once, and the hard one takes the SA away.
+  [[nodiscard]] std::optional<core::KernelExpired> count(const Packet& packet,
+                                                         xfrm::Direction direction);
 
   // As a reboot does.
   void flush();
@@ -45,18 +61,26 @@ class Kernel {
   [[nodiscard]] const std::map<xfrm::SaKey, xfrm::SaSpec>& sas() const { return sas_; }
   [[nodiscard]] std::size_t larval() const { return larval_.size(); }
   [[nodiscard]] std::size_t policies() const { return policies_.size(); }
+  // By local and remote selector.
+  using Policies = std::map<std::pair<TrafficSelector, TrafficSelector>, xfrm::PolicySpec>;
+  [[nodiscard]] const Policies& policy_table() const { return policies_; }
   [[nodiscard]] bool empty() const { return sas_.empty() && larval_.empty() && policies_.empty(); }
   // Calls that no right engine makes: an SA removed that is not there, and the like.
   [[nodiscard]] const std::vector<std::string>& complaints() const { return complaints_; }
 
  private:
-  [[nodiscard]] std::optional<KernelError> refusal(std::string_view call);
+  void erase(const xfrm::SaKey& key);
+  // By chance, or because `countdown` says that it is this call.
+  [[nodiscard]] std::optional<KernelError> refusal(std::string_view call, int& countdown);
 
   test::Random& random_;
   std::map<xfrm::SaKey, xfrm::SaSpec> sas_;
   std::set<xfrm::SaKey> larval_;
-  std::set<xfrm::SaKey> refused_;  // never installed; a removal of them is no mistake
-  std::map<std::pair<TrafficSelector, TrafficSelector>, xfrm::PolicySpec> policies_;
+  std::map<xfrm::SaKey, std::uint64_t> carried_;  // bytes
+  std::set<xfrm::SaKey> refused_;                 // or expired; a removal of them is no mistake
+  Policies policies_;
+  std::set<xfrm::SaKey> doomed_;  // should have gone
+  std::set<std::pair<std::pair<TrafficSelector, TrafficSelector>, ChildSpi>> doomed_policies_;
   std::vector<std::string> complaints_;
 };
 

@@ -134,18 +134,47 @@ TEST_CASE("the peer deletes a child whose answer has not reached us", "[sim]") {
   }
 }
 
+//   A: create -->   <-- answer   A: installs, and hears of it late   <-- create :B
+TEST_CASE("of two children made at once the one that stays has the policies", "[sim]") {
+  for (const auto lowest : ipsec::sim::kEveryWinner) {
+    for (const std::size_t a : {Pair::kLeft, Pair::kRight}) {
+      for (const auto late : {0ms, 500ms, 3000ms}) {
+        const std::size_t b = Crossing::other(a);
+        Crossing pair;
+        REQUIRE(pair.ready());
+        pair.lowest_nonce(lowest);
+        pair.expire(Pair::kLeft, true);
+        pair.expire(Pair::kRight, true);
+        for (const Kind kind : {Kind::request, Kind::answer}) {
+          REQUIRE(pair.pass(Pair::kLeft, kind));
+          REQUIRE(pair.pass(Pair::kRight, kind));
+        }
+        REQUIRE(pair.pass(a, Kind::request));
+        answer_after(pair, 100ms);
+        REQUIRE(pair.pass(b, Kind::answer));
+        answer_after(pair, late);
+        pair.world.run_for(150ms);  // the key is derived, and the pair on its way to the kernel
+        answer_after(pair, 10ms);
+        REQUIRE(pair.pass(b, Kind::request));
+        pair.world.run_for(5s);
+        answer_after(pair, 0s);
+        INFO(name_of(lowest) << ", " << a << " installs, and hears " << late.count()
+                             << " ms later");
+        CHECK(pair.in_the_end() == Pair::Problems{});
+      }
+    }
+  }
+}
+
 //   A: rekey -->  <-- rekey :B    B loses before it has installed; A's NAT mapping changes
 TEST_CASE("the peer moves while a child that only it has made waits for its Delete", "[sim]") {
   Crossing pair;
   pair.left().nat_address = ipsec::Address::parse("198.51.100.7");
   pair.right_config.remote = ipsec::Address::any(ipsec::Family::v4);
   REQUIRE(pair.ready());
-  // Of all four nonces the one of the right side's request is the lowest.
-  pair.left().random.nonce_first_byte = 0xff;
-  pair.right().random.nonce_first_byte = 0x00;
+  pair.lowest_nonce(ipsec::sim::Lowest::right_request);
   pair.order(Pair::kLeft, Order::rekey_children);
   pair.order(Pair::kRight, Order::rekey_children);
-  pair.right().random.nonce_first_byte = 0xff;
   REQUIRE(pair.pass(Pair::kLeft, Kind::request));
   REQUIRE(pair.pass(Pair::kRight, Kind::request));
   REQUIRE(pair.pass(Pair::kLeft, Kind::answer));

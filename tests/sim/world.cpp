@@ -1,8 +1,14 @@
 #include "tests/sim/world.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
+
+#include "tests/sim/describe.h"
+#ifdef IPSEC_TRACKED_HEAP
+#include "tests/support/heap.h"
+#endif
 
 namespace ipsec::sim {
 namespace {
@@ -11,69 +17,33 @@ namespace {
 constexpr std::size_t kActionsPerInput = 4096;
 constexpr int kTicksAtOnce = 2000;
 
-template <class... Ts>
-struct Overloaded : Ts... {
-  using Ts::operator()...;
-};
-
 Endpoint translated(const Node& node, Endpoint endpoint) {
   if (!node.nat_address) return endpoint;
   return {*node.nat_address, static_cast<std::uint16_t>(endpoint.port + node.nat_port_shift)};
 }
 
-std::string describe_datagram(ByteView bytes) {
+// Whether the answer to it has a nonce.
+bool draws_nonce(ByteView bytes) {
   const auto header = wire::parse_header(bytes);
-  if (!header) return fmt::format("{} bytes", bytes.size());
-  return fmt::format("{} {} {} ({} bytes, SPIs {:x} {:x})", wire::name_of(header->exchange),
-                     header->flags.response ? "answer" : "request", header->message_id.value,
-                     bytes.size(), header->initiator_spi.value >> 48,
-                     header->responder_spi.value >> 48);
+  return header && !header->flags.response &&
+         (header->exchange == wire::ExchangeType::ike_sa_init ||
+          header->exchange == wire::ExchangeType::create_child_sa);
 }
 
-std::string describe_install(const core::InstallSas& install) {
-  std::string text = "installs";
-  for (const auto& sa : install.sas) {
-    const bool in = sa.direction == xfrm::Direction::in;
-    text += fmt::format(" {}:{:x}", in ? "in" : "out", sa.spi.value);
-  }
-  if (install.policies) text += fmt::format(" policies to {:x}", install.policies->spi.value);
-  return text;
-}
-
-std::string describe_event(const core::Event& event) {
-  const Overloaded words{
-      [](const core::IkeUp& it) { return fmt::format("IKE SA {} up", it.sa.value); },
-      [](const core::IkeRekeyed& it) {
-        return fmt::format("IKE SA {} rekeyed to {}", it.from.value, it.to.value);
-      },
-      [](const core::IkeDown& it) {
-        return fmt::format("IKE SA {} down: {}", it.sa.value, it.reason);
-      },
-      [](const core::ChildUp& it) {
-        return fmt::format("child {} up: in {:x} out {:x}", it.child.value, it.inbound.value,
-                           it.outbound.value);
-      },
-      [](const core::ChildRekeyed& it) {
-        return fmt::format("child {} rekeyed to {}", it.from.value, it.to.value);
-      },
-      [](const core::ChildDown& it) { return fmt::format("child {} down", it.child.value); },
-      [](const core::TryFailed& it) { return "try failed: " + core::describe(it.failure); },
-      [](const core::PeerMoved& it) { return "peer moved to " + it.to.to_string(); },
-      [](const core::ExchangeFailed& it) {
-        return "exchange failed: " + core::describe(it.failure);
-      },
-  };
-  return std::visit(words, event);
+core::Actions handled_by(Node& node, core::Input input, Time now) {
+#ifdef IPSEC_TRACKED_HEAP
+  const test::heap::Inside inside;
+#endif
+  return node.engine->handle(std::move(input), now);
 }
 
 }  // namespace
 
 void World::note(std::size_t index, const std::function<std::string()>& what) {
   if (!tracing) return;
-  static constexpr std::size_t kTraceLines = 400;
   const auto ms = std::chrono::duration<double, std::milli>(now_.time_since_epoch()).count();
   trace_.push_back(fmt::format("{:12.3f} ms {:8} {}", ms, nodes_[index]->name, what()));
-  if (trace_.size() > kTraceLines) trace_.pop_front();
+  if (trace_.size() > trace_lines) trace_.pop_front();
 }
 
 std::string World::trace() const {
@@ -85,14 +55,17 @@ std::string World::trace() const {
 void SimRandom::fill(MutableBytes out) {
   const Bytes bytes = random_.bytes(out.size());
   std::ranges::copy(bytes, out.begin());
-  if (out.size() == 32 && nonce_first_byte) out[0] = *nonce_first_byte;
+  if (out.size() != 32) return;
+  const auto& first = std::exchange(answers_next, false) ? answer_first_byte : nonce_first_byte;
+  if (first) out[0] = *first;
 }
 
 Node::Node(std::string its_name, const Address& its_address, std::uint64_t seed,
            test::Random& shared)
     : name(std::move(its_name)),
       address(its_address),
-      crypto(seed),
+      fake(seed),
+      crypto(fake),
       random(seed ^ 0x5eed),
       engine(std::make_unique<core::Engine>(crypto, random)),
       kernel(shared) {}
@@ -139,7 +112,7 @@ void World::restart(std::size_t index) {
 }
 
 void World::feed(std::size_t index, core::Input input) {
-  execute(index, nodes_[index]->engine->handle(std::move(input), now_));
+  execute(index, handled_by(*nodes_[index], std::move(input), now_));
 }
 
 void World::configure(std::size_t index, core::TunnelConfig tunnel) {
@@ -217,6 +190,13 @@ void World::answer_later(std::size_t index, core::Input input) {
   });
 }
 
+// As the daemon does when the kernel would not do its bidding.
+void World::look_again(std::size_t index) {
+  schedule(std::chrono::milliseconds(100), [this, index] {
+    if (!nodes_[index]->kernel.reconcile()) look_again(index);
+  });
+}
+
 void World::execute(std::size_t index, core::Actions actions) {
   Node& node = *nodes_[index];
   if (actions.size() > kActionsPerInput) {
@@ -232,14 +212,25 @@ void World::execute(std::size_t index, core::Actions actions) {
       },
       [&](core::InstallSas& it) {
         note(index, [&] { return describe_install(it); });
+        for (const auto& spec : it.sas) {
+          node.crypto.secrets().note(spec.encryption_key.view());
+          node.crypto.secrets().note(spec.integrity_key.view());
+        }
         answer_later(index, core::SasInstalled{it.sa, it.ticket, node.kernel.install(it)});
       },
       [&](core::RemoveSa& it) {
         note(index, [&] { return fmt::format("removes SA {:x}", it.key.spi.value); });
-        node.kernel.remove(it);
+        if (!node.kernel.remove(it)) look_again(index);
       },
-      [&](core::RemovePolicies& it) { node.kernel.remove(it); },
-      [&](core::MoveSa& it) { node.kernel.move(it); },
+      [&](core::RemovePolicies& it) {
+        if (!node.kernel.remove(it)) look_again(index);
+      },
+      [&](core::MoveSa& it) {
+        if (node.kernel.move(it)) return;
+        note(index, [&] { return fmt::format("cannot move SA {:x}", it.key.spi.value); });
+        answer_later(index, core::KernelExpired{
+                                {it.destination.address, it.key.protocol, it.key.spi}, true});
+      },
       [&](core::WatchInbound& it) { node.watched.push_back(it); },
       [&](core::StartJob& it) {
         answer_later(index, core::JobDone{it.sa, it.job, core::run_job(node.crypto, it.what)});
@@ -254,7 +245,11 @@ void World::execute(std::size_t index, core::Actions actions) {
 
 void World::transmit(std::size_t index, const core::SendDatagram& send) {
   check_sent(index, send);
-  Held datagram{index, translated(*nodes_[index], send.local), send.remote, send.bytes};
+  if (send.bytes.size() == 1) {
+    nodes_[index]->keepalives.push_back({now_, send.local, send.remote, send.bytes});
+  }
+  Held datagram{index, translated(*nodes_[index], send.local), send.remote, send.bytes,
+                ++sequence_};
   if (hold) {
     held.push_back(std::move(datagram));
     return;
@@ -278,7 +273,9 @@ void World::arrive(const Held& datagram) {
     for (const std::uint16_t port : {kIkePort, kNattPort}) {
       if (translated(node, {node.address, port}) != datagram.target) continue;
       count_arrival(i, datagram.bytes);
+      node.random.answers_next = draws_nonce(datagram.bytes);
       feed(i, core::Datagram{{node.address, port}, datagram.source, datagram.bytes});
+      node.random.answers_next = false;
       return;
     }
   }
@@ -319,6 +316,7 @@ void World::pump(Flow& flow) {
   if (const auto packet = nodes_[flow.from]->kernel.send(flow.source, flow.target)) {
     schedule(between(faults.delay_min, faults.delay_max),
              [this, &flow, packet = *packet] { packet_arrives(flow, packet); });
+    count_packet(flow.from, *packet, xfrm::Direction::out);
   } else {
     ++flow.lost;
     note(flow.from, [&] { return std::string("has no SA for a packet"); });
@@ -334,6 +332,7 @@ void World::packet_arrives(Flow& flow, const Packet& packet) {
     return;
   }
   ++flow.received;
+  count_packet(flow.to, packet, xfrm::Direction::in);
   const auto watched = std::ranges::find_if(
       node.watched, [&](const auto& watch) { return watch.key.spi == packet.key.spi; });
   if (watched == node.watched.end()) return;
@@ -342,87 +341,14 @@ void World::packet_arrives(Flow& flow, const Packet& packet) {
   feed(flow.to, seen);
 }
 
-World::Lane World::lane_of(std::size_t index, const wire::Header& header) {
-  return {index, header.initiator_spi.value, header.responder_spi.value, header.flags.initiator,
-          header.flags.response};
-}
-
-// Protected messages: one message id, one content, however often it is sent (RFC 7296 2.1).
-void World::check_sent(std::size_t index, const core::SendDatagram& send) {
-  const auto message = wire::parse_message(send.bytes);
-  if (!message || !message->sealed) return;
-  const auto& header = message->header;
-  const auto& fragment = message->sealed->fragment;
-  const std::uint32_t number = fragment ? fragment->number : 0U;
-  const std::string_view text(reinterpret_cast<const char*>(send.bytes.data()), send.bytes.size());
-  const auto digest = std::hash<std::string_view>{}(text);
-  const std::tuple place(lane_of(index, header), header.message_id.value, number);
-  const auto [entry, fresh] = sent_.emplace(place, digest);
-  if (!fresh && entry->second != digest) {
-    violations_.push_back(fmt::format("{} sent two different messages under id {}",
-                                      nodes_[index]->name, header.message_id.value));
-  }
-  if (number > 1) return;
-  if (fresh) check_order(index, header);
-  if (!header.flags.response) return;
-  wire::Header request = header;
-  request.flags.response = false;
-  request.flags.initiator = !header.flags.initiator;
-  if (--unanswered_[{lane_of(index, request), header.message_id.value}] < 0) {
-    violations_.push_back(fmt::format("{} answered request {} more often than it came",
-                                      nodes_[index]->name, header.message_id.value));
-  }
-}
-
-// Ids go up one by one; IKE_AUTH is the first protected message, with id 1, of an SA that was not
-// rekeyed (RFC 7296 2.2).
-void World::check_order(std::size_t index, const wire::Header& header) {
-  const std::uint32_t id = header.message_id.value;
-  const auto [last, first] = last_id_.emplace(lane_of(index, header), id);
-  const bool right = first ? id <= 1 : id == last->second + 1;
-  last->second = id;
-  if (right) return;
-  violations_.push_back(fmt::format("{} jumped to message id {}", nodes_[index]->name, id));
-}
-
-void World::count_arrival(std::size_t index, ByteView bytes) {
-  const auto message = wire::parse_message(bytes);
-  if (!message || !message->sealed || message->header.flags.response) return;
-  const auto& fragment = message->sealed->fragment;
-  // RFC 7383 2.6.1: the first fragment stands for the request.
-  if (fragment && fragment->number != 1) return;
-  ++unanswered_[{lane_of(index, message->header), message->header.message_id.value}];
-}
-
-std::vector<std::string> World::mirror_faults(std::size_t a, std::size_t b) const {
-  std::vector<std::string> found;
-  for (const auto& [here, there] : {std::pair(a, b), std::pair(b, a)}) {
-    const auto& others = nodes_[there]->kernel.sas();
-    for (const auto& [key, spec] : nodes_[here]->kernel.sas()) {
-      const bool out = spec.direction == xfrm::Direction::out;
-      const bool mirrored = std::ranges::any_of(others, [&, &mine = spec](const auto& entry) {
-        const auto& other = entry.second;
-        return other.spi == mine.spi && other.direction != mine.direction &&
-               other.encryption_key == mine.encryption_key &&
-               other.integrity_key == mine.integrity_key && other.encryption == mine.encryption;
-      });
-      if (!mirrored) {
-        found.push_back(fmt::format("{}: SA {:x} ({}) has no twin at {}", nodes_[here]->name,
-                                    key.spi.value, out ? "out" : "in", nodes_[there]->name));
-      }
-    }
-  }
-  return found;
-}
-
-std::vector<std::string> World::complaints() const {
-  std::vector<std::string> all = violations_;
-  for (const auto& node : nodes_) {
-    for (const auto& complaint : node->kernel.complaints()) {
-      all.push_back(node->name + ": " + complaint);
-    }
-  }
-  return all;
+void World::count_packet(std::size_t index, const Packet& packet, xfrm::Direction direction) {
+  const auto expired = nodes_[index]->kernel.count(packet, direction);
+  if (!expired) return;
+  note(index, [&] {
+    return fmt::format("meets the {} limit of {:x}", expired->hard ? "hard" : "soft",
+                       expired->key.spi.value);
+  });
+  feed(index, *expired);
 }
 
 core::TunnelConfig make_tunnel(std::uint64_t id, std::string_view local, std::string_view remote,

@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <queue>
+#include <set>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -19,6 +20,7 @@
 #include "ike/core/engine/engine.h"
 #include "ike/wire/message.h"
 #include "tests/sim/kernel.h"
+#include "tests/sim/witness.h"
 #include "tests/support/fake_crypto.h"
 #include "tests/support/random.h"
 
@@ -40,11 +42,22 @@ class SimRandom final : public RandomSource {
  public:
   explicit SimRandom(std::uint64_t seed) : random_(seed) {}
   void fill(MutableBytes out) override;
-  // Of every 32-byte draw (the nonces): lets a test choose who has the lowest.
+  // Of 32-byte draws (the nonces): lets a test choose whose is the lowest. `answer_first_byte` is
+  // for the nonce of an answer, `nonce_first_byte` for any other.
   std::optional<std::uint8_t> nonce_first_byte;
+  std::optional<std::uint8_t> answer_first_byte;
+  bool answers_next = false;  // the next draw is for an answer
 
  private:
   test::Random random_;
+};
+
+// One byte that keeps a NAT's mapping alive (RFC 3948 2.3).
+struct Keepalive {
+  Time at{};
+  Endpoint local;
+  Endpoint remote;
+  Bytes bytes;
 };
 
 struct Node {
@@ -52,13 +65,15 @@ struct Node {
 
   std::string name;
   Address address;
-  crypto::FakeProvider crypto;
+  crypto::FakeProvider fake;
+  Witness crypto;
   SimRandom random;
   std::unique_ptr<core::Engine> engine;
   int restarts = 0;
   Kernel kernel;
   std::vector<core::Event> events;
   std::vector<core::WatchInbound> watched;
+  std::vector<Keepalive> keepalives;
   bool cut = false;  // from the network
   // Behind a NAT: what the outside sees instead of its address; the port is shifted too.
   std::optional<Address> nat_address;
@@ -83,6 +98,7 @@ struct Held {
   Endpoint source;  // as the receiver sees it
   Endpoint target;
   Bytes bytes;
+  std::uint64_t number = 0;  // rises with each
 };
 
 // Packets one way, one each interval; those lost for want of an SA are counted.
@@ -105,7 +121,8 @@ class World {
   Faults faults;
   bool hold = false;
   std::vector<Held> held;
-  bool tracing = true;  // costs more than all else in a long run
+  bool tracing = true;            // costs more than all else in a long run
+  std::size_t trace_lines = 400;  // kept
 
   std::size_t add(std::string name, std::string_view address);
   [[nodiscard]] Node& node(std::size_t index) { return *nodes_[index]; }
@@ -129,8 +146,11 @@ class World {
                    std::string_view target);
   [[nodiscard]] test::Random& random() { return random_; }
 
-  // SAs on one side without their twin on the other.
+  // SAs and policies on one side without their twin on the other; those of some requests only,
+  // where each side has other peers too.
   [[nodiscard]] std::vector<std::string> mirror_faults(std::size_t a, std::size_t b) const;
+  [[nodiscard]] std::vector<std::string> mirror_faults(std::size_t a, std::size_t b,
+                                                       const std::set<Reqid>& reqids) const;
   // The last things that happened, a line each, for a test that failed.
   [[nodiscard]] std::string trace() const;
   // What must never happen, and did.
@@ -151,10 +171,12 @@ class World {
   bool step(Time limit);
   void execute(std::size_t index, core::Actions actions);
   void answer_later(std::size_t index, core::Input input);
+  void look_again(std::size_t index);
   void transmit(std::size_t index, const core::SendDatagram& send);
   void arrive(const Held& datagram);
   void pump(Flow& flow);
   void packet_arrives(Flow& flow, const Packet& packet);
+  void count_packet(std::size_t index, const Packet& packet, xfrm::Direction direction);
   void check_sent(std::size_t index, const core::SendDatagram& send);
   void check_order(std::size_t index, const wire::Header& header);
   void count_arrival(std::size_t index, ByteView bytes);

@@ -71,6 +71,13 @@ core::Datagram BarePeer::arriving(const core::SendDatagram& datagram) {
   return {datagram.remote, datagram.local, datagram.bytes};
 }
 
+v2::Window* BarePeer::window() {
+  if (sa_ == nullptr) return nullptr;
+  if (auto* state = std::get_if<v2::AuthSent>(&sa_->state)) return &state->window;
+  if (auto* state = std::get_if<v2::InitAnswered>(&sa_->state)) return &state->window;
+  return up() != nullptr ? &up()->window : nullptr;
+}
+
 core::Datagram BarePeer::seal(const Place& place, std::span<const wire::Payload> payloads) {
   wire::Header header;
   header.initiator_spi = sa_->spis().initiator;
@@ -79,7 +86,7 @@ core::Datagram BarePeer::seal(const Place& place, std::span<const wire::Payload>
   header.flags.initiator = sa_->role == wire::Role::initiator;
   header.flags.response = place.response;
   header.message_id = MessageId{place.id};
-  auto sealed = up()->window.protection.seal(header, payloads, 0);
+  auto sealed = window()->protection.seal(header, payloads, 0);
   core::Datagram datagram{sa_->remote, sa_->local, {}};
   if (sealed) datagram.bytes = std::move(sealed->front());
   return datagram;
@@ -96,11 +103,11 @@ std::optional<wire::Payloads> BarePeer::ask(Host& host, wire::ExchangeType excha
   return std::nullopt;
 }
 
-std::optional<wire::Payloads> BarePeer::open(ByteView datagram) const {
+std::optional<wire::Payloads> BarePeer::open(ByteView datagram) {
   const auto message = wire::parse_message(datagram);
-  const auto* state = sa_->established();
-  if (!message || !message->sealed || state == nullptr) return std::nullopt;
-  const auto opened = state->window.protection.open(datagram, *message->sealed);
+  const v2::Window* keys = window();
+  if (!message || !message->sealed || keys == nullptr) return std::nullopt;
+  const auto opened = keys->protection.open(datagram, *message->sealed);
   if (!opened) return std::nullopt;
   auto payloads = wire::parse_chain(opened->first_inner, opened->chain);
   if (!payloads) return std::nullopt;

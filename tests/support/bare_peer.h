@@ -27,6 +27,9 @@ class BarePeer {
   [[nodiscard]] v2::Sa& sa() { return *sa_; }
   [[nodiscard]] v2::Established* up() { return sa_ == nullptr ? nullptr : sa_->established(); }
 
+  // As soon as there are keys: from IKE_AUTH on, as initiator too.
+  [[nodiscard]] v2::Window* window();
+
   // A message of this SA under the SA's keys, as the engine would get it.
   struct Place {
     wire::ExchangeType exchange = wire::ExchangeType::informational;
@@ -39,7 +42,7 @@ class BarePeer {
                                                   std::span<const wire::Payload> payloads,
                                                   Time now);
   // What a sealed message of the engine holds.
-  [[nodiscard]] std::optional<wire::Payloads> open(ByteView datagram) const;
+  [[nodiscard]] std::optional<wire::Payloads> open(ByteView datagram);
   // What the engine would be given for this datagram of ours.
   [[nodiscard]] static core::Datagram arriving(const core::SendDatagram& datagram);
 

@@ -35,6 +35,7 @@ void random_algorithms(Random& random, SaSpec& spec) {
 
 void random_options(Random& random, SaSpec& spec) {
   if (random.one_in(2)) spec.encapsulation = UdpEncapsulation{random.u16(), random.u16()};
+  if (random.one_in(2)) spec.soft_limit_bytes = 1 + random.u32();
   if (random.one_in(2)) spec.hard_limit_bytes = 1 + random.u32();
   if (random.one_in(2)) spec.hard_limit_s = 1 + random.u32();
   if (random.one_in(2)) spec.attachment.interface_id = 1 + random.u8();
@@ -59,7 +60,7 @@ void random_replay(Random& random, SaSpec& spec, ReplayState& replay) {
 
 bool same_sa(const SaRecord& a, const SaRecord& b) {
   return same(a.spec, b.spec) && a.larval == b.larval && a.replay == b.replay &&
-         a.offload_interface == b.offload_interface;
+         a.offload_interface == b.offload_interface && a.first_use_told == b.first_use_told;
 }
 
 std::string broken_sa_rule(const SaRecord& record) {
@@ -68,7 +69,8 @@ std::string broken_sa_rule(const SaRecord& record) {
     Bytes bytes;
     const SaState state{.replay = &record.replay,
                         .counters = &record.counters,
-                        .offload_interface = record.offload_interface};
+                        .offload_interface = record.offload_interface,
+                        .first_use_told = record.first_use_told};
     write_sa(bytes, {}, SaVerb::add, record.spec,
              {.sa_direction = says_direction, .mapping_age = true}, state);
     const auto again = parse_sa(bytes);
@@ -107,6 +109,7 @@ RandomSa random_sa(Random& random) {
   random_algorithms(random, spec);
   random_options(random, spec);
   random_replay(random, spec, sa.replay);
+  sa.first_use_told = spec.direction == Direction::in && random.one_in(2);
   if (random.one_in(4)) {
     spec.offload = {.device = {},
                     .kind = random.one_in(2) ? Offload::Kind::crypto : Offload::Kind::packet};
@@ -159,7 +162,10 @@ PolicyRecord random_policy(Random& random) {
 Bytes written(const RandomSa& sa, const MessageFeatures& features) {
   Bytes bytes;
   write_sa(bytes, {}, SaVerb::add, sa.spec, features,
-           {.replay = &sa.replay, .counters = nullptr, .offload_interface = sa.offload_interface});
+           {.replay = &sa.replay,
+            .counters = nullptr,
+            .offload_interface = sa.offload_interface,
+            .first_use_told = sa.first_use_told});
   return bytes;
 }
 
@@ -175,9 +181,10 @@ bool same(const SaSpec& a, const SaSpec& b) {
          a.encryption_key == b.encryption_key && a.integrity_key == b.integrity_key &&
          a.extended_sequence_numbers == b.extended_sequence_numbers &&
          a.replay_window_packets == b.replay_window_packets && a.encapsulation == b.encapsulation &&
-         a.hard_limit_bytes == b.hard_limit_bytes && a.hard_limit_s == b.hard_limit_s &&
-         a.attachment == b.attachment && a.output_mark == b.output_mark &&
-         a.copy_ecn == b.copy_ecn && a.copy_dscp == b.copy_dscp && a.offload == b.offload;
+         a.soft_limit_bytes == b.soft_limit_bytes && a.hard_limit_bytes == b.hard_limit_bytes &&
+         a.hard_limit_s == b.hard_limit_s && a.attachment == b.attachment &&
+         a.output_mark == b.output_mark && a.copy_ecn == b.copy_ecn && a.copy_dscp == b.copy_dscp &&
+         a.offload == b.offload;
 }
 
 std::string broken_rule(ByteView message) {
@@ -189,7 +196,8 @@ std::string broken_rule(ByteView message) {
     const auto usage = parse_sa_usage(message);
     if (!usage || !*usage || (*usage)->key != (*sa)->spec.key() ||
         (*usage)->counters != (*sa)->counters || (*usage)->reqid != (*sa)->spec.reqid ||
-        (*usage)->attachment != (*sa)->spec.attachment) {
+        (*usage)->attachment != (*sa)->spec.attachment ||
+        (*usage)->soft_limit_bytes != (*sa)->spec.soft_limit_bytes) {
       return "an SA and its usage do not agree";
     }
   }

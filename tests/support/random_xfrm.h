@@ -15,6 +15,7 @@ struct RandomSa {
   SaSpec spec;
   ReplayState replay;
   std::uint32_t offload_interface = 0;
+  bool first_use_told = false;
 };
 [[nodiscard]] RandomSa random_sa(test::Random& random);
 [[nodiscard]] MessageFeatures random_features(test::Random& random);

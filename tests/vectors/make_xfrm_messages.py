@@ -73,6 +73,7 @@ def sa_requests():
     yield "v6", sa("", ends=six)
     yield "update", sa("", verb="update")
     yield "in window", sa("replay-window 1024 limit packet-soft 1", ends=BACK)
+    yield "in seen", sa("replay-window 1024 limit packet-soft 18446744073709551614", ends=BACK)
     yield "in esn", sa("replay-window 128 flag esn limit packet-soft 1", ends=BACK)
     yield "in continued", sa("replay-window 64 flag esn limit packet-soft 1 replay-seq 9 "
                              "replay-seq-hi 3", ends=BACK)
@@ -80,7 +81,7 @@ def sa_requests():
     yield "out continued", sa("replay-oseq 77")
     yield "out esn continued", sa("replay-window 32 flag esn replay-oseq 77 replay-oseq-hi 2")
     yield "encapsulated", sa("encap espinudp 4500 61234 0.0.0.0")
-    yield "limits", sa("limit byte-hard 5000000000 limit time-hard 86400")
+    yield "limits", sa("limit byte-soft 4000000000 limit byte-hard 5000000000 limit time-hard 86400")
     yield "no ecn", sa("flag noecn")
     yield "no dscp", sa("extra-flag dont-encap-dscp")
     yield "mark", sa("mark 0x7 mask 0xff")

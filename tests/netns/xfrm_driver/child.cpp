@@ -96,6 +96,7 @@ xfrm::SaSpec sa_of(const Child& child, xfrm::Direction direction, ChildSpi spi) 
   }
   sa.extended_sequence_numbers = child.extended_sequence_numbers;
   sa.replay_window_packets = child.window_packets;
+  sa.soft_limit_bytes = child.soft_limit_bytes;
   sa.hard_limit_bytes = child.hard_limit_bytes;
   sa.hard_limit_s = child.hard_limit_s;
   sa.attachment = child.attachment;
@@ -123,6 +124,7 @@ Child parse_child(Words words) {
     const auto [ours, theirs] = halves(*text, ':');
     child.ports = {.source_port = port_of(ours), .destination_port = port_of(theirs)};
   }
+  if (const auto text = fields.take("soft_bytes")) child.soft_limit_bytes = number_of(*text);
   if (const auto text = fields.take("hard_bytes")) child.hard_limit_bytes = number_of(*text);
   if (const auto text = fields.take("hard_s")) child.hard_limit_s = number_of(*text);
   take_attachment(fields, child);

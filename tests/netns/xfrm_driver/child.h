@@ -21,6 +21,7 @@ struct Child {
   std::uint32_t window_packets = 1024;
   // Our port and the peer's.
   std::optional<xfrm::UdpEncapsulation> ports;
+  std::uint64_t soft_limit_bytes = 0;
   std::uint64_t hard_limit_bytes = 0;
   std::uint64_t hard_limit_s = 0;
   xfrm::Attachment attachment;
@@ -30,8 +31,8 @@ struct Child {
 
 // reqid=1 local=ADDRESS remote=ADDRESS protocol=esp|ah encryption=NAME integrity=NAME in=SPI
 // out=SPI ours=SELECTOR,... theirs=SELECTOR,... esn=yes window=PACKETS ports=OURS:THEIRS
-// hard_bytes=N hard_s=N if_id=N mark=N output_mark=N offload=[packet:]DEVICE. A selector is
-// CIDR[+PROTOCOL[+FIRST[-LAST]]]; reqids count from 1 within our range.
+// soft_bytes=N hard_bytes=N hard_s=N if_id=N mark=N output_mark=N offload=[packet:]DEVICE. A
+// selector is CIDR[+PROTOCOL[+FIRST[-LAST]]]; reqids count from 1 within our range.
 [[nodiscard]] Child parse_child(Words words);
 
 [[nodiscard]] xfrm::SaSpec inbound_of(const Child& child);

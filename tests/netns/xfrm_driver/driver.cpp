@@ -67,7 +67,10 @@ struct Tell {
                        it.packet.protocol);
   }
   std::string operator()(const xfrm::FirstUsed& it) const {
-    return "first-used " + text_of(it.key.spi);
+    return "first-used " + text_of(it.key.spi) + (it.has_soft_limit ? " of-more" : "");
+  }
+  std::string operator()(const xfrm::SoftExpired& it) const {
+    return "soft-expired " + text_of(it.key.spi);
   }
   std::string operator()(const xfrm::HardExpired& it) const {
     return "hard-expired " + text_of(it.key.spi);
@@ -116,6 +119,7 @@ const std::map<std::string_view, Driver::Command>& Driver::commands() {
       {"remove", &Driver::remove},
       {"move", &Driver::move},
       {"watch", &Driver::watch},
+      {"await-volume", &Driver::await_volume},
       {"trap", &Driver::trap},
       {"untrap", &Driver::untrap},
       {"count", &Driver::count},
@@ -321,6 +325,12 @@ std::string Driver::watch(Gateway& gateway, Words words) {
   expect_count(words, 2);
   const bool used = must(kernel_of(gateway).watch(key_of(child_of(gateway, words), words[1])));
   return used ? "used" : "unused";
+}
+
+std::string Driver::await_volume(Gateway& gateway, Words words) {
+  expect_count(words, 2);
+  must(kernel_of(gateway).await_volume(key_of(child_of(gateway, words), words[1])));
+  return {};
 }
 
 std::string Driver::trap(Gateway& gateway, Words words) {

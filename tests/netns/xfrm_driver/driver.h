@@ -52,6 +52,7 @@ class Driver {
   std::string remove(Gateway& gateway, Words words);
   std::string move(Gateway& gateway, Words words);
   std::string watch(Gateway& gateway, Words words);
+  std::string await_volume(Gateway& gateway, Words words);
   std::string trap(Gateway& gateway, Words words);
   std::string untrap(Gateway& gateway, Words words);
   std::string count(Gateway& gateway, Words words);

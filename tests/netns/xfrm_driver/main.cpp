@@ -16,7 +16,7 @@
 //   install-at NAME SENT RECEIVED            both SAs, as if these sequence numbers had been used
 //   remove NAME [in] [out] [policies]
 //   move NAME in|out SOURCE PORT DESTINATION PORT yes|no       the last is whether to encapsulate
-//   watch NAME in|out | trap NAME | untrap NAME
+//   watch NAME in|out | await-volume NAME in|out | trap NAME | untrap NAME
 //   count NAME in|out                        packets bytes replayed outside-window failed
 //   replay NAME in|out                       sent received
 //   held                                     how many SAs and policies of ours there are

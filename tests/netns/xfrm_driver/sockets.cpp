@@ -11,7 +11,7 @@
 #include <system_error>
 #include <vector>
 
-#include "tests/support/system_address.h"
+#include "ike/daemon/system/address.h"
 
 namespace ipsec::driver {
 namespace {

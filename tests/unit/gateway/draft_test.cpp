@@ -98,7 +98,7 @@ TEST_CASE("only what means something else to the peer reconnects a tunnel", "[ga
   Site site;
   const auto [fields, line] = GENERATE(table<Fields, std::string>({
       {{{"remarks", {"x"}}}, "change tunnel hq remarks"},
-      {{{"route_mode", {"bgp"}}, {"on_down", {"blackhole"}}},
+      {{{"route_mode", {"static"}}, {"on_down", {"blackhole"}}},
        "change tunnel hq route_mode on_down"},
       {{{"group", {"ha"}}}, "change tunnel hq group"},
       // What it was anyway, said.

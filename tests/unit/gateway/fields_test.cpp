@@ -34,6 +34,7 @@ FieldValue sample(Kind kind, const ipsec::Field& field) {
   if (is("start")) return {"traffic"};
   if (is("route_mode") || is("line_route_mode")) return {"bgp"};
   if (is("on_down")) return {"blackhole"};
+  if (is("route_table")) return {"vrf:red,netns=blue,via=192.0.2.1,rule"};
   if (is("profile")) return {"modern"};
   if (is("ike.version")) return {"1"};
   if (is("ike.mode")) return {"aggressive"};
@@ -87,6 +88,8 @@ TEST_CASE("the defaults are those that were ruled", "[gateway]") {
   is("enabled", {"true"});
   is("route_mode", {"auto"});
   is("on_down", {"withdraw"});
+  is("announce", {"true"});
+  is("route_metric", {"100"});
   is("profile", {"auto"});
   is("ike.version", {"2"});
   is("ike.mode", {"main"});
@@ -96,6 +99,10 @@ TEST_CASE("the defaults are those that were ruled", "[gateway]") {
   is("ipsec.lifetime_s", {"86400"});
   is("ipsec.lifetime_kb", {"0"});
   is("ipsec.replay_window", {"1024"});
+  is("ipsec.copy_dscp", {"true"});
+  is("ipsec.copy_ecn", {"true"});
+  is("ipsec.output_mark", {"0"});
+  is("interface", {});
   is("dpd.delay_s", {"8"});
   is("dpd.timeout_s", {"13"});
   is("psk", {});
@@ -128,6 +135,7 @@ TEST_CASE("a value of the wrong form is named with what was wanted", "[gateway]"
           {"vpc", "cidrs", "10.0.0.0/33", "prefix"},
           {"peer", "address", "192.0.2.256", "no IPv4 or IPv6 address"},
           {"peer", "vendor", "a\nb", "control characters"},
+          {"peer", "vendor", "Z\xfcrich", "not valid UTF-8"},
           {"gateway", "bandwidth_mbps", "-5", "no whole number from 0 to 4294967295"},
           {"gateway", "bandwidth_mbps", "5 ", "no whole number"},
           {"gateway", "vpc", "prod", "no object's id"},

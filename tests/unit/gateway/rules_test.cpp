@@ -109,6 +109,49 @@ TEST_CASE("ranges of a tunnel keep the rules", "[gateway]") {
   CHECK(with({"10.0.1.0/24=192.168.2.0/24", "10.0.2.0/24=192.168.2.0/24"}) == kTaken);
 }
 
+TEST_CASE("a gateway shares neither subnet nor route table with who uses it", "[gateway]") {
+  Site site;
+  REQUIRE(site.set(Kind::subnet, "edge", {{"route_table", {"101"}}}) == kTaken);
+  REQUIRE(site.set(Kind::subnet, "db", {{"route_table", {"101"}}}) == kTaken);
+  CHECK(
+      site.set(Kind::subnet, "web", {{"route_table", {"kernel:101,via=10.0.9.1"}}}) ==
+      Lines{"tunnel 'hq': local_cidrs '10.0.1.0/24': its subnet 'web' has the route table '101' "
+            "of subnet 'edge', where gateway 'gw' is; give the gateway a subnet and a route table "
+            "of its own"});
+  REQUIRE(site.set(Kind::subnet, "web", {{"route_table", {"102"}}}) == kTaken);
+  CHECK(site.set(Kind::tunnel, "hq", {{"local_cidrs", {"10.0.9.0/24"}}}) ==
+        Lines{"tunnel 'hq': local_cidrs '10.0.9.0/24': lies in subnet 'edge', where gateway 'gw' "
+              "itself is; give the gateway a subnet and a route table of its own"});
+  // Without route tables nobody's routes are ours: a word, and no more.
+  REQUIRE(site.set(Kind::subnet, "edge", {{"route_table", {}}}) == kTaken);
+  CHECK(site.set(Kind::tunnel, "hq", {{"local_cidrs", {"10.0.9.0/24"}}}) == kTaken);
+  CHECK(
+      site.plan.warnings ==
+      Lines{"tunnel 'hq': local range 10.0.9.0/24 is in the gateway's own subnet 'edge': give its "
+            "hosts their routes by hand, or put the gateway in another subnet"});
+}
+
+TEST_CASE("a gateway and a peer are joined by one tunnel", "[gateway]") {
+  Site site;
+  const Fields elsewhere =
+      tunnel_fields({{"local_cidrs", {"10.0.2.0/24"}}, {"peer_cidrs", {"192.168.9.0/24"}}});
+  CHECK(
+      site.create(Kind::tunnel, "two", elsewhere) ==
+      Lines{"tunnel 'two': peer 'office': tunnel 'hq' joins it with gateway 'gw' already; add the "
+            "ranges to that tunnel, or make a peer of its own"});
+  // By another gateway it may be reached, and by this one another peer.
+  REQUIRE(site.create(
+              Kind::gateway, "gw2",
+              {{"vpc", {"prod"}}, {"subnet", {"edge"}}, {"public_address", {"198.51.100.2"}}}) ==
+          kTaken);
+  Fields by_another = elsewhere;
+  for (auto& [name, value] : by_another) {
+    if (name == "gateway") value = {"gw2"};
+  }
+  CHECK(site.create(Kind::tunnel, "two", by_another) == kTaken);
+  CHECK(site.set(Kind::tunnel, "two", {{"gateway", {"gw"}}}).size() == 1);
+}
+
 TEST_CASE("two tunnels of a VPC do not share a pair of ranges, unless in one group", "[gateway]") {
   Site site;
   REQUIRE(site.create(Kind::peer, "branch", {{"address", {"203.0.113.10"}}}) == kTaken);
@@ -131,6 +174,21 @@ TEST_CASE("two tunnels of a VPC do not share a pair of ranges, unless in one gro
   CHECK(site.set(Kind::tunnel, "hq", {{"group", {"ha"}}}) == kTaken);
   CHECK(other({{"group", {"ha"}}}) == kTaken);
   CHECK(site.set(Kind::tunnel, "two", {{"group", {}}}).size() == 1);
+}
+
+TEST_CASE("two tunnels do not share a device", "[gateway]") {
+  Site site;
+  REQUIRE(site.create(Kind::peer, "branch", {{"address", {"203.0.113.10"}}}) == kTaken);
+  CHECK(site.set(Kind::tunnel, "hq", {{"interface", {"vpn-hq"}}}) == kTaken);
+  Fields fields = tunnel_fields({{"peer_cidrs", {"192.168.9.0/24"}}, {"interface", {"vpn-hq"}}});
+  for (auto& field : fields) {
+    if (field.first == "peer") field.second = {"branch"};
+  }
+  CHECK(site.create(Kind::tunnel, "two", fields) ==
+        Lines{"tunnel 'two': interface 'vpn-hq': already the device of tunnel 'hq'; every tunnel "
+              "has a device of its own, or none"});
+  CHECK(site.set(Kind::tunnel, "hq", {{"interface", {}}}) == kTaken);
+  CHECK(site.create(Kind::tunnel, "two", fields) == kTaken);
 }
 
 TEST_CASE("limits are named with their value, and raised by a setting", "[gateway]") {
@@ -164,6 +222,84 @@ TEST_CASE("limits are named with their value, and raised by a setting", "[gatewa
   CHECK(site.set(Kind::tunnel, "hq", {{"peer_cidrs", many}}) == kTaken);
 }
 
+TEST_CASE("every limit of the platforms holds by default, to the one", "[gateway]") {
+  Site site;
+  const auto ends = [](const Lines& lines, const std::string& what, const std::string& setting) {
+    CAPTURE(lines);
+    CHECK(lines.size() == 1);
+    CHECK((!lines.empty() && lines.front().find(what) != std::string::npos));
+    CHECK((!lines.empty() && lines.front().find("limits." + setting) != std::string::npos));
+  };
+  // gw is the first of ten.
+  const auto gateway = [&](int i) {
+    return site.create(Kind::gateway, "gw-" + std::to_string(i),
+                       {{"vpc", {"prod"}},
+                        {"subnet", {"edge"}},
+                        {"public_address", {"198.51.100." + std::to_string(i)}}});
+  };
+  for (int i = 2; i <= 10; ++i) REQUIRE(gateway(i) == kTaken);
+  ends(gateway(11), "11 gateways in vpc 'prod', 10 are allowed", "gateways_per_vpc");
+  // hq is the first of twenty to office, and one gateway has one tunnel to it.
+  site.settings.limits.gateways_per_vpc = 100;
+  const auto tunnel = [&](const std::string& from, const std::string& to, int i) {
+    Fields fields = tunnel_fields({{"peer_cidrs", {"172.16." + std::to_string(i) + ".0/24"}}});
+    for (auto& [name, value] : fields) {
+      if (name == "gateway") value = {from};
+      if (name == "peer") value = {to};
+    }
+    return site.create(Kind::tunnel, "t-" + std::to_string(i), fields);
+  };
+  for (int i = 11; i <= 21; ++i) REQUIRE(gateway(i) == kTaken);
+  for (int i = 2; i <= 20; ++i) {
+    REQUIRE(tunnel("gw-" + std::to_string(i), "office", i) == kTaken);
+  }
+  ends(tunnel("gw-21", "office", 21), "21 tunnels to peer 'office', 20 are allowed",
+       "tunnels_per_peer");
+  // office is the first of twenty peers, and gw has hq.
+  const auto peer = [&](int i) {
+    return site.create(Kind::peer, "p-" + std::to_string(i),
+                       {{"address", {"203.0.113." + std::to_string(100 + i)}}});
+  };
+  for (int i = 2; i <= 20; ++i) {
+    REQUIRE(peer(i) == kTaken);
+    REQUIRE(tunnel("gw", "p-" + std::to_string(i), 100 + i) == kTaken);
+  }
+  ends(peer(21), "21 peers in region 'default', 20 are allowed", "peers_per_region");
+  site.settings.limits.peers_per_region = 100;
+  REQUIRE(peer(21) == kTaken);
+  ends(tunnel("gw", "p-21", 121), "21 tunnels on gateway 'gw', 20 are allowed",
+       "tunnels_per_gateway");
+}
+
+TEST_CASE("ten rules of fifty ranges, and no more", "[gateway]") {
+  Site site;
+  const auto rule = [](int i, int ranges) {
+    std::string out = "10.0.1." + std::to_string(i) + "/32=";
+    for (int j = 0; j < ranges; ++j) {
+      out += (j == 0 ? "" : ",") + ("172.16." + std::to_string(j)) + ".0/24";
+    }
+    return out;
+  };
+  const auto set = [&](int rules, int ranges) {
+    ipsec::FieldValue said;
+    for (int i = 0; i < rules; ++i) said.push_back(rule(i, ranges));
+    return site.set(Kind::tunnel, "hq", {{"local_cidrs", {}}, {"peer_cidrs", {}}, {"rules", said}});
+  };
+  CHECK(set(10, 50) == kTaken);
+  CHECK(set(11, 1) == Lines{"tunnel 'hq': rules: 11 rules, 10 are allowed; join some of them, or "
+                            "raise limits.rules_per_tunnel"});
+  CHECK(set(1, 51) == Lines{"tunnel 'hq': rules '10.0.1.0/32': 51 peer ranges in one rule, 50 are "
+                            "allowed; join some of them, or raise limits.peer_cidrs_per_rule"});
+}
+
+TEST_CASE("a name that JSON and TOML could not carry is refused", "[gateway]") {
+  Site site;
+  const auto lines =
+      site.change([&](Draft& draft) { draft.rename(site.id(Kind::tunnel, "hq"), "Z\xfcrich"); });
+  REQUIRE(lines.size() == 1);
+  CHECK_THAT(lines.front(), Catch::Contains("not valid UTF-8; a name has"));
+}
+
 TEST_CASE("keys of the wrong form are refused and never shown", "[gateway]") {
   Site site;
   const auto [key, why] = GENERATE(table<std::string, std::string>({
@@ -173,6 +309,7 @@ TEST_CASE("keys of the wrong form are refused and never shown", "[gateway]") {
       {std::string(129, 'x'), "longer than 128 characters"},
       {"\xff\xfe", "not valid UTF-8"},
       {"\xc0\xaf", "not valid UTF-8"},
+      {"\xed\xa0\x80", "not valid UTF-8"},
   }));
   const auto lines = site.set(Kind::tunnel, "hq", {{"psk", {key}}});
   CHECK(lines == Lines{"tunnel 'hq': psk: " + why +
@@ -202,6 +339,15 @@ TEST_CASE("policies that cannot work are refused", "[gateway]") {
       {{{"ike.lifetime_s", {"3599"}}}, "ike.lifetime_s '3599': out of range; choose 3600 to 86400"},
       {{{"ipsec.lifetime_s", {"86401"}}},
        "ipsec.lifetime_s '86401': out of range; choose 3600 to 86400"},
+      {{{"interface", {"lo"}}},
+       "interface 'lo': no name for a device of its own; choose up to 15 letters, digits and '-', "
+       "such as 'vpn-office'"},
+      {{{"interface", {"a/b"}}},
+       "interface 'a/b': no name for a device of its own; choose up to 15 letters, digits and '-', "
+       "such as 'vpn-office'"},
+      {{{"interface", {"sixteen-letters-"}}},
+       "interface 'sixteen-letters-': no name for a device of its own; choose up to 15 letters, "
+       "digits and '-', such as 'vpn-office'"},
       {{{"ipsec.lifetime_kb", {"2559"}}},
        "ipsec.lifetime_kb '2559': less than 2560; 0 turns the limit by volume off"},
       {{{"ipsec.replay_window", {"31"}}},
@@ -221,6 +367,12 @@ TEST_CASE("policies that cannot work are refused", "[gateway]") {
       {{{"line_route_mode", {"bgp"}}, {"route_mode", {"static"}}},
        "route_mode 'static': does not go with BGP on the private line; set route_mode to bgp, or "
        "line_route_mode to static"},
+      {{{"route_mode", {"bgp"}}, {"on_down", {"blackhole"}}},
+       "on_down 'blackhole': does not go with route_mode bgp, which withdraws; set on_down to "
+       "withdraw, or route_mode to auto"},
+      {{{"route_metric", {"0"}}},
+       "route_metric '0': is what the kernel takes for none; choose a number from 1 on; a smaller "
+       "one is taken first"},
       {{{"dpd.delay_s", {"0"}}}, "dpd.delay_s '0': out of range; choose 1 to 3600"},
   }));
   CHECK(site.set(Kind::tunnel, "hq", fields) == Lines{"tunnel 'hq': " + line});

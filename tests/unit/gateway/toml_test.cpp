@@ -149,6 +149,27 @@ TEST_CASE("broken syntax is shown where it breaks", "[gateway][toml]") {
   CHECK_THAT(lines.front(), Catch::StartsWith("f.toml:2:") && Catch::Contains("\n  name = \"hq\n"));
 }
 
+TEST_CASE("a line that is shown shows no pre-shared key", "[gateway][toml]") {
+  const std::string tunnel = "[[tunnel]]\nname = \"hq\"\n";
+  const auto line = GENERATE(
+      as<std::string>(), "psk = \"battery-99", "psk = battery-99", "psk = 99999999999999999999",
+      "  psk=\"battery-99\" \"x\"", "PSK = \"battery-99\"", "pks = \"battery-99\"",
+      "pre_shared_key = \"battery-99\"", "secret = 'battery-99'", "psk \"battery-99\"",
+      "\"psk\" = [\"battery-99\", 1]", "ike = { version = 2, password = \"battery-99\" }");
+  const auto told = complaints(tunnel + line + "\n");
+  REQUIRE(told.size() == 1);
+  CHECK_THAT(told.front(), Catch::StartsWith("f.toml:3:") && Catch::Contains(" ...\n"));
+  CHECK_THAT(told.front(), !Catch::Contains("battery") && !Catch::Contains("99"));
+}
+
+TEST_CASE("a line about something else is shown whole", "[gateway][toml]") {
+  const auto line = GENERATE(as<std::string>(), "remarks = \"the psk is on paper", "peers = \"p\"",
+                             "dpd.dely_s = 9 # keys", "ike = { dh = [14], lifetime = 9 }");
+  const auto told = complaints("[[tunnel]]\nname = \"hq\"\n" + line + "\n");
+  REQUIRE(told.size() == 1);
+  CHECK_THAT(told.front(), Catch::Contains("\n  " + line + "\n"));
+}
+
 TEST_CASE("what a draft refuses is shown in its line too", "[gateway][toml]") {
   std::string text(kSite);
   const auto at = text.find("192.168.2.0/24");

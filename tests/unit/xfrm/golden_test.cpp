@@ -188,6 +188,7 @@ TEST_CASE("the options of outbound SAs are those of iproute2") {
         {.replay = &long_state});
   check("encapsulated", [](SaSpec& spec) { spec.encapsulation = UdpEncapsulation{4500, 61234}; });
   check("limits", [](SaSpec& spec) {
+    spec.soft_limit_bytes = 4'000'000'000;
     spec.hard_limit_bytes = 5'000'000'000;
     spec.hard_limit_s = 86'400;
   });
@@ -203,6 +204,7 @@ TEST_CASE("the options of inbound SAs are those of iproute2") {
   SaSpec spec = inbound();
   spec.replay_window_packets = 1024;
   check_sa("in window", spec);
+  check_sa("in seen", spec, {.first_use_told = true});
   spec.offload = Offload{.device = {}, .kind = Offload::Kind::crypto};
   check_sa("offload in", spec, {.offload_interface = 1});
   SaSpec esn = inbound();

@@ -218,7 +218,16 @@ TEST_CASE("an acquire, a first use and a changed mapping") {
   expire.body.state.id.spi = htonl(0x12345678);
   expire.body.state.id.proto = 50;
   expire.body.state.reqid = kFirstReqid.value;
-  CHECK(told(expire) == KernelEvent{FirstUsed{kInbound}});
+  expire.body.state.lft.soft_byte_limit = XFRM_INF;
+  expire.body.state.lft.soft_packet_limit = kWatchPackets;
+  expire.body.state.curlft.packets = 1;
+  expire.body.state.curlft.bytes = 1'000;
+  CHECK(told(expire) == KernelEvent{FirstUsed{kInbound, false}});
+  // With a limit by volume it is the first use until as much has gone through.
+  expire.body.state.lft.soft_byte_limit = 1'001;
+  CHECK(told(expire) == KernelEvent{FirstUsed{kInbound, true}});
+  expire.body.state.lft.soft_byte_limit = 1'000;
+  CHECK(told(expire) == KernelEvent{SoftExpired{kInbound}});
   expire.body.hard = 1;
   CHECK(told(expire) == KernelEvent{HardExpired{kInbound}});
   expire.body.state.reqid = 7;
@@ -242,6 +251,21 @@ TEST_CASE("an acquire, a first use and a changed mapping") {
   CHECK(told(mapping) == KernelEvent{MappingChanged{kInbound, kFirstReqid, remote}});
   mapping.body.reqid = 7;
   CHECK(told(mapping) == std::nullopt);
+}
+
+// A migration moves SAs of whoever it is about: what is there is looked at anew.
+TEST_CASE("a migration by another hand is a change, and one of ours is none") {
+  struct Migrate {
+    nlmsghdr header;
+    xfrm_userpolicy_id body;
+  } migrate;
+  std::memset(&migrate, 0, sizeof(migrate));
+  migrate.header.nlmsg_len = sizeof(migrate);
+  migrate.header.nlmsg_type = XFRM_MSG_MIGRATE;
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(&migrate);
+  const Bytes message(bytes, bytes + sizeof(migrate));
+  CHECK(event(message, kOwnPort + 1) == KernelEvent{ForeignChange{}});
+  CHECK(event(message, kOwnPort) == std::nullopt);
 }
 
 TEST_CASE("our own changes are no news, and what the kernel does by itself is") {

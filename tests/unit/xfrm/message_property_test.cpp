@@ -28,6 +28,7 @@ void check_reads_back(const RandomSa& sa, const MessageFeatures& features) {
   CHECK(record.replay.received == sa.replay.received);
   CHECK(record.replay.window == sa.replay.window);
   CHECK(record.offload_interface == sa.offload_interface);
+  CHECK(record.first_use_told == sa.first_use_told);
   CHECK_FALSE(record.larval);
 }
 

@@ -1,0 +1,117 @@
+#!/usr/bin/env bash
+# Goal: the unit starts the daemon with all that confines it, and what systemd is told is true:
+# ready, reloading, alive; a stop leaves the kernel's state, a broken file costs no daemon that runs.
+# Method: systemd itself as the first process of the machine, with the installed package.
+#
+# kernel: qemu
+# time limit: 600
+# shellcheck source-path=SCRIPTDIR source=machine.sh
+. "$(dirname "$0")/machine.sh"
+
+main() {
+  make_machine
+  boot_machine /lib/systemd/systemd --unit=basic.target
+  wait_until 120 "systemd is up" systemd_is_up
+  install_package
+  it_runs_confined
+  it_reloads
+  it_is_brought_back
+  a_stop_leaves_the_kernels_state
+  it_goes_with_the_package
+}
+
+systemd_is_up() {
+  case $(in_machine systemctl is-system-running) in
+    running | degraded) ;;
+    *) return 1 ;;
+  esac
+}
+
+property() { in_machine systemctl show --value "${@/#/--property=}" ipsecd | xargs; }
+
+# of_daemon LINE: of /proc/PID/status.
+of_daemon() { in_machine sed -n "s/^$1:[[:space:]]*//p" "/proc/$(property MainPID)/status"; }
+
+it_runs_confined() {
+  say "what it may do"
+  expect_eq "$(property ActiveState SubState)" "active running" "the unit after the installation"
+  expect_status 0 systemctl is-enabled ipsecd
+  expect_status 0 systemd-analyze verify ipsecd.service
+  expect_eq "$said" "" "what systemd finds wrong with the unit"
+  # CAP_NET_BIND_SERVICE and CAP_NET_ADMIN.
+  expect_eq "$(of_daemon CapEff)" 0000000000001400 "capabilities"
+  expect_eq "$(of_daemon CapBnd)" 0000000000001400 "capabilities it could have ever"
+  expect_eq "$(of_daemon NoNewPrivs) $(of_daemon Seccomp)" "1 2" "new privileges off, filter on"
+  # The larval drop is set through the unit's protection, and told with the log's own fields.
+  expect_eq "$(in_machine cat /proc/sys/net/core/xfrm_larval_drop)" 0 "net.core.xfrm_larval_drop"
+  wait_until 10 "the journal has its fields" journal_says EVENT=ready "is ready with 0 tunnels"
+}
+
+# The machine has no way to the peer: after three sends a try has failed.
+journal_has_the_tunnels_fields() {
+  [[ $(in_machine journalctl --no-pager -o cat -u ipsecd TUNNEL=to-other PHASE=1 \
+    EVENT=try-failed) = *"try 1 failed"* ]]
+}
+
+journal_says() {
+  [[ $(in_machine journalctl --no-pager -o cat -u ipsecd "$1") = *"$2"* ]]
+}
+
+it_reloads() {
+  say "reloading it"
+  local pid
+  pid=$(property MainPID)
+  declare_site 3
+  expect_status 0 systemctl reload ipsecd
+  wait_until 10 "the kernel has the tunnel's policies" policies_are_there 192.168.3.0/24
+  wait_until 60 "the journal has the tunnel's fields" journal_has_the_tunnels_fields
+  echo 'colour = "green"' >"$machine/etc/ipsecd/conf.d/z.toml"
+  expect_status 1 systemctl reload ipsecd
+  wait_until 10 "the journal has the line" journal_says _SYSTEMD_UNIT=ipsecd.service \
+    "/etc/ipsecd/conf.d/z.toml:1:1: "
+  rm "$machine/etc/ipsecd/conf.d/z.toml"
+  expect_eq "$(property MainPID ActiveState)" "$pid active" "the daemon that reloaded"
+}
+
+it_is_brought_back() {
+  say "hung, and killed"
+  mkdir -p "$machine/etc/systemd/system/ipsecd.service.d"
+  printf '[Service]\nWatchdogSec=2\nTimeoutAbortSec=1\nRestartSec=0\n' \
+    >"$machine/etc/systemd/system/ipsecd.service.d/test.conf"
+  on_machine systemctl daemon-reload
+  expect_status 0 systemctl restart ipsecd
+  # Longer than the watchdog waits: an idle daemon says that it is alive.
+  local pid
+  pid=$(property MainPID)
+  expect_fails poll 5 has_another_pid "$pid"
+  on_machine kill -STOP "$pid"
+  wait_until 30 "the watchdog has begun another" has_another_pid "$pid"
+  pid=$(property MainPID)
+  on_machine kill -KILL "$pid"
+  wait_until 30 "another is begun for the one that was killed" has_another_pid "$pid"
+  policies_are_there 192.168.3.0/24 || fail "the tunnel's policies are gone"
+}
+
+has_another_pid() {
+  local now
+  now=$(property MainPID ActiveState)
+  [ "$now" != "$1 active" ] && [ "${now#* }" = active ]
+}
+
+a_stop_leaves_the_kernels_state() {
+  say "stopping it"
+  expect_status 0 systemctl stop ipsecd
+  expect_eq "$(property Result ActiveState)" "success inactive" "the unit"
+  policies_are_there 192.168.3.0/24 || fail "the stop took the policies away"
+  expect_there /run/ipsecd
+  expect_status 0 systemctl start ipsecd
+}
+
+it_goes_with_the_package() {
+  on_machine dpkg --purge ipsecd >&2
+  expect_eq "$(daemons)" "" "daemons after the purge"
+  expect_eq "$(property LoadState)" not-found "the unit"
+  expect_gone /var/lib/ipsecd /run/ipsecd /etc/systemd/system/multi-user.target.wants/ipsecd.service
+}
+
+main "$@"

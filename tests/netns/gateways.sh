@@ -1,0 +1,67 @@
+# shellcheck shell=bash
+# Two gateways of ours with the usual topology: sourced in place of lib.sh.
+#
+#   gateway_start NS [ARGUMENT...]   ipsecd there, its directories under $scratch/NS
+#   declare_site NS [TOML]           the file that is applied at its start: the usual site, and what
+#                                    is given goes into its tunnel
+#   ctl NS ARGUMENT...               ipsecctl of that daemon
+#
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+gateway_start() {
+  local namespace=$1
+  shift
+  mkdir -p "$scratch/$namespace/conf.d"
+  : >>"$scratch/$namespace/ipsecd.toml"
+  start "$namespace" "ipsecd-$namespace" ipsecd --config "$scratch/$namespace/ipsecd.toml" \
+    --run-dir "$scratch/$namespace/run" --state-dir "$scratch/$namespace/state" \
+    --conf-dir "$scratch/$namespace/conf.d" "$@"
+  wait_until 20 "ipsecd in $namespace is ready" log_says "ipsecd-$namespace" event=ready
+}
+
+# declare_site NS OWN_SUBNET PEER_SUBNET OWN_END PEER_END [LINES OF THE TUNNEL]
+declare_site() {
+  local namespace=$1
+  mkdir -p "$scratch/$namespace/conf.d"
+  cat >"$scratch/$namespace/conf.d/site.toml" <<END
+[[vpc]]
+name = "vpc"
+cidrs = ["192.168.$2.0/24"]
+
+[[subnet]]
+name = "lan"
+vpc = "vpc"
+cidr = "192.168.$2.0/24"
+
+[[gateway]]
+name = "gw"
+vpc = "vpc"
+subnet = "lan"
+public_address = "203.0.113.$4"
+
+[[peer]]
+name = "other"
+address = "203.0.113.$5"
+
+[[tunnel]]
+name = "to-other"
+gateway = "gw"
+peer = "other"
+local_cidrs = ["192.168.$2.0/24"]
+peer_cidrs = ["192.168.$3.0/24"]
+psk = "a-key-for-tests-only"
+${6:-}
+END
+}
+
+declare_both() {
+  declare_site gw-left 1 3 1 2 "${1:-}"
+  declare_site gw-right 3 1 2 1 "${1:-}"
+}
+
+ctl() {
+  local namespace=$1
+  shift
+  in_ns "$namespace" ipsecctl --run-dir "$scratch/$namespace/run" "$@"
+}
