@@ -96,6 +96,7 @@ class Farewell final : public Timed {
   ~Farewell() override { loop_.remove(*this); }
 
   void begin() { until_ = loop_.now() + kFarewell; }
+  void cut_short() { until_ = loop_.now(); }
   [[nodiscard]] bool has_begun() const { return until_ != kNever; }
   [[nodiscard]] bool is_over() const { return loop_.now() >= until_; }
 
@@ -405,8 +406,12 @@ std::vector<std::string> Daemon::apply_boot_files() {
 }
 
 void Daemon::stop(bool flush) {
+  if (farewell_.has_begun()) {
+    // Who cannot wait for the peers any longer still finds nothing left in the kernel.
+    if (!flush) farewell_.cut_short();
+    return;
+  }
   if (!flush) return parts_.loop.stop();
-  if (farewell_.has_begun()) return;
   farewell_.begin();
   for (const auto* tunnel : configuration_.inventory().all<gateway::Tunnel>()) {
     const auto* running = configuration_.running(tunnel->meta.id);

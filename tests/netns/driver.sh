@@ -161,3 +161,25 @@ driver_end() {
   stop driver
   expect_nothing_left gw-left gw-right
 }
+
+# --- modules of the kernel ---------------------------------------------------------------------
+
+modprobe_before=$(</proc/sys/kernel/modprobe)
+
+# take_away MODULE: it is gone, and nothing can load it. SAs that are gone keep their modules for a
+# moment longer.
+take_away() {
+  echo /bin/false >/proc/sys/kernel/modprobe
+  wait_until 10 "module $1 is gone" without_module "$1"
+}
+
+# Where a scenario before asked for offload, what serves it holds ESP.
+without_module() {
+  [ ! -e "/sys/module/$1_offload" ] || rmmod "$1_offload" || return 1
+  rmmod "$1"
+}
+
+bring_modules_back() {
+  echo "$modprobe_before" >/proc/sys/kernel/modprobe
+  modprobe -a chacha20poly1305 ah4 esp4
+}

@@ -219,7 +219,7 @@ a_store_of_a_newer_form() {
   say "a store of a newer form"
   stop_gateway
   overwrite "$gw_state/ipsecd.db" 60 '\0\0\0\7'
-  store_is_refused "its form 7 is newer than this daemon's 1; install the newer version, or use \
+  store_is_refused "is newer than this daemon's 2; install the newer version, or use \
 another --state-dir"
   gateway_start gw
   nothing_is_lost

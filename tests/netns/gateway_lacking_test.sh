@@ -15,7 +15,6 @@
 # shellcheck source-path=SCRIPTDIR source=driver.sh
 . "$(dirname "$0")/driver.sh"
 
-modprobe_before=$(</proc/sys/kernel/modprobe)
 trap 'status=$?; bring_modules_back; on_exit $status' EXIT
 
 main() {
@@ -154,17 +153,6 @@ without_esp() {
 
 both_have_ended() {
   has_ended "${processes[ipsecd-gw-left]}" && has_ended "${processes[ipsecd-gw-right]}"
-}
-
-# SAs that are gone keep their modules for a moment longer.
-take_away() {
-  echo /bin/false >/proc/sys/kernel/modprobe
-  wait_until 10 "module $1 is gone" rmmod "$1"
-}
-
-bring_modules_back() {
-  echo "$modprobe_before" >/proc/sys/kernel/modprobe
-  modprobe -a chacha20poly1305 ah4 esp4
 }
 
 main "$@"
