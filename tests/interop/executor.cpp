@@ -47,6 +47,8 @@ bool Executor::obey(std::string_view line) {
   if (word == "quit") return false;
   if (word == "tunnel") {
     tunnel(rest);
+  } else if (word == "forget") {
+    forget(rest);
   } else if (word == "status") {
     status();
   } else if (!word.empty()) {
@@ -67,6 +69,15 @@ void Executor::tunnel(std::string_view line) {
   if (id != fresh) config = parse_tunnel(line, id);
   sockets_.open(config->local);
   feed(core::SetTunnel{std::make_shared<const core::TunnelConfig>(*std::move(config))});
+}
+
+void Executor::forget(std::string_view name) {
+  const auto tunnel = tunnels_.find(name);
+  if (tunnel == tunnels_.end()) {
+    events_ << "wrong: forget " << name << std::endl;
+    return;
+  }
+  feed(core::RemoveTunnel{tunnel->second});
 }
 
 void Executor::order(std::string_view what, std::string_view name) {

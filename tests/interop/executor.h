@@ -29,6 +29,7 @@ class Executor {
 
  private:
   void tunnel(std::string_view line);
+  void forget(std::string_view name);
   void order(std::string_view what, std::string_view name);
   void status();
 
