@@ -1,6 +1,7 @@
 #include "route/tables.h"
 
 #include <algorithm>
+#include <ranges>
 #include <utility>
 
 #include <fmt/format.h>
@@ -106,13 +107,19 @@ void Tables::configure(const std::map<Table, std::set<Rule>>& tables) {
   }
 }
 
-void Tables::clean(const Table& table) { (void)entry(table); }
+void Tables::clean(const Table& table) { entry(table).owed = true; }
+
+std::set<Table> Tables::tables() const {
+  const auto names = std::views::keys(entries_);
+  return {names.begin(), names.end()};
+}
 
 Tables::Entry& Tables::entry(const Table& table) {
   const auto [found, is_new] = entries_.try_emplace(table);
   if (is_new) {
     found->second.table = table;
     to_run_.insert(table);
+    ++generation_;
   }
   return found->second;
 }
@@ -208,6 +215,7 @@ void Tables::looked(const Table& table, std::expected<Listing, Trouble> listing)
   it.dirty.clear();
   it.rules_dirty = false;
   Plan todo = plan(wanted_of(it, *listing), *listing);
+  it.owed = !todo.changes.remove.empty();
   const Repair repair = take_over(it, *listing, todo);
   if (repair.added + repair.removed > 0) parts_.repaired(repair);
   if (cut_to(todo.changes, most_at_once(*driver))) {
@@ -339,6 +347,8 @@ void Tables::applied(const Table& table, const Changes& changes, const Outcomes&
   }
   if (failed) return retry_later(it);
   it.failures = 0;
+  // What was left behind has no place of its own: only another look says that it is gone.
+  if (it.owed) it.look = true;
 }
 
 void Tables::was_put(Entry& it, const Route& route, const Outcome& outcome) {
@@ -375,6 +385,8 @@ void Tables::settle(Place& place, Standing standing) {
 
 void Tables::fail_all(Entry& it, const Trouble& trouble) {
   it.trouble = trouble.why;
+  using Kind = Trouble::Kind;
+  if (trouble.kind == Kind::no_table || trouble.kind == Kind::no_namespace) it.owed = false;
   for (auto& [key, place] : it.places) settle(place, {State::failed, trouble.why, {}});
   retry_later(it);
 }
@@ -392,7 +404,7 @@ void Tables::drop_unused() {
     const Entry& entry = it->second;
     const bool used = entry.kept || !entry.places.empty() || !entry.rules.empty() ||
                       !entry.installed_rules.empty() || entry.busy || entry.look ||
-                      (!entry.known && entry.failures == 0) || !entry.dirty.empty();
+                      (!entry.known && entry.failures == 0) || entry.owed || !entry.dirty.empty();
     if (used) {
       ++it;
       continue;
@@ -400,6 +412,7 @@ void Tables::drop_unused() {
     if (Driver* driver = parts_.driver_of(entry.table)) driver->forget(entry.table);
     to_run_.erase(entry.table);
     it = entries_.erase(it);
+    ++generation_;
   }
 }
 

@@ -89,8 +89,13 @@ class Tables {
   void configure(const std::map<Table, std::set<Rule>>& tables);
   void flush();
 
-  // Nobody may want anything there, and things of ours may have been left: they go.
+  // Nobody may want anything there, and things of ours may have been left: they go. Tried until the
+  // driver says that nothing is there, or that the table itself is not.
   void clean(const Table& table);
+  // Those in which something of ours is, or may be. `generation` is another number whenever they
+  // are others.
+  [[nodiscard]] std::set<Table> tables() const;
+  [[nodiscard]] std::uint64_t generation() const { return generation_; }
   void drifted(const Table& table);
   // A driver has another view of the world now: everything is looked through.
   void look_at_all();
@@ -138,6 +143,7 @@ class Tables {
     bool look = true;    // before anything else
     bool busy = false;   // an answer is awaited
     bool kept = false;   // it is configured
+    bool owed = false;   // what nobody wants may stand there
     int failures = 0;    // in a row
     std::string trouble;
     Time look_at = kNever;
@@ -176,6 +182,7 @@ class Tables {
 
   Parts parts_;
   std::map<Table, Entry> entries_;
+  std::uint64_t generation_ = 0;
   // Where each tunnel has claims.
   std::unordered_map<TunnelId, std::set<std::pair<Table, Key>>> owned_;
   std::set<Table> to_run_;

@@ -194,7 +194,7 @@ class Daemon {
             [this](const std::vector<gateway::Step>& steps) { was_committed(steps); }),
         configuration_(std::move(store), std::move(inventory), carrier_),
         router_({parts_.loop, parts_.log, configuration_, engine_, settings_.gateway.routes,
-                 *parts_.opener,
+                 *parts_.opener, options_.state_dir / "route-tables",
                  [this](TunnelId id, std::string event, std::string text) {
                    publish(board_.tell(id, name_of(id), std::move(event), std::move(text), now()));
                  }}),

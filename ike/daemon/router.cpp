@@ -93,7 +93,8 @@ Router::Router(Parts parts)
                                  route::to_string(repair.table), repair.added, repair.removed),
                      {.event = "route-drift"});
                },
-               [this] { return parts_.loop.now(); }}) {
+               [this] { return parts_.loop.now(); }}),
+      note_(parts_.note) {
   kernel_.on_drift([this](const route::Table& table) { tables_.drifted(table); });
   kernel_.on_ways_changed([this] {
     if (look_again_ == kNever) look_again_ = parts_.loop.now() + kWaysDelay;
@@ -108,7 +109,7 @@ void Router::begin() {
   begun_ = true;
   grace_until_ = parts_.loop.now() + parts_.settings.restart_grace;
   look_at_all();
-  clean_own_tables();
+  clean_noted_tables();
   flush();
 }
 
@@ -139,7 +140,9 @@ void Router::settings_changed() {
 void Router::flush() {
   if (!begun_) return;
   for (const TunnelId tunnel : std::exchange(to_decide_, {})) decide(tunnel);
+  note_tables();
   tables_.flush();
+  note_tables();
   for (const TunnelId tunnel : std::exchange(to_report_, {})) report(tunnel);
 }
 
@@ -149,6 +152,7 @@ void Router::withdraw_all() {
   due_.clear();
   tables_.configure({});
   tables_.flush();
+  note_tables();
   to_report_.clear();
   begun_ = false;
 }
@@ -411,6 +415,32 @@ void Router::make_programs() {
   for (const std::string& name : changed) tables_.driver_changed(name);
 }
 
-void Router::clean_own_tables() {}
+// Those that are configured are looked through in any case.
+void Router::clean_noted_tables() {
+  auto noted = note_.read();
+  if (!noted) {
+    parts_.log.write(Level::warning, describe(Error(noted.error())));
+    return;
+  }
+  noted_ = *std::move(noted);
+  const auto known = tables_.tables();
+  for (const route::Table& table : noted_) {
+    if (known.contains(table)) continue;
+    parts_.log.write(Level::info, fmt::format("table {} is not configured any more: what it holds "
+                                              "of ours goes",
+                                              route::to_string(table)));
+    tables_.clean(table);
+  }
+}
+
+void Router::note_tables() {
+  if (tables_.generation() == std::exchange(noted_generation_, tables_.generation())) return;
+  auto tables = tables_.tables();
+  if (tables == noted_) return;
+  if (const auto written = note_.write(tables); !written) {
+    parts_.log.write(Level::warning, describe(Error(written.error())));
+  }
+  noted_ = std::move(tables);
+}
 
 }  // namespace ipsec::daemon

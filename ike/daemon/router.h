@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
@@ -18,6 +19,7 @@
 #include "ike/daemon/configuration.h"
 #include "ike/daemon/log.h"
 #include "ike/daemon/loop.h"
+#include "ike/daemon/route_note.h"
 #include "ike/daemon/routing/claims.h"
 #include "route/exec/driver.h"
 #include "route/kernel/kernel_driver.h"
@@ -34,6 +36,7 @@ class Router final : public Timed {
     const core::Engine& engine;
     const gateway::RouteSettings& settings;
     route::NamespaceOpener& opener;
+    std::filesystem::path note;  // see route_note.h
     // "routes-up", "routes-down", "route-trouble", and their words.
     std::function<void(TunnelId, std::string event, std::string text)> tell;
   };
@@ -97,7 +100,9 @@ class Router final : public Timed {
   [[nodiscard]] std::expected<route::Way, route::Trouble> way_to(const Address& peer);
   void ways_changed();
   void make_programs();
-  void clean_own_tables();
+  void clean_noted_tables();
+  // Before anything is put into a table that is not in the note.
+  void note_tables();
 
   Parts parts_;
   std::unique_ptr<LoopReactor> reactor_;
@@ -105,6 +110,9 @@ class Router final : public Timed {
   std::map<std::string, std::unique_ptr<route::exec::ExecDriver>> programs_;
   gateway::RouteSettings programs_as_;  // the settings they were made with
   route::Tables tables_;
+  RouteNote note_;
+  std::set<route::Table> noted_;
+  std::uint64_t noted_generation_ = 0;
   bool begun_ = false;
   Time grace_until_ = kNever;
   std::unordered_map<TunnelId, Known> known_;

@@ -33,6 +33,7 @@ main() {
   nothing_leaks
   by_hand
   trouble_is_told_and_ends_by_itself
+  a_table_taken_out_while_it_was_down_is_cleared
   the_end
 }
 
@@ -218,11 +219,15 @@ an_edit_moves_the_difference() {
 sleep_until_settled() { wait_until 10 "2.5 s are over" after "$((${EPOCHREALTIME/./} + 2500000))"; }
 after() { [ "${EPOCHREALTIME/./}" -ge "$1" ]; }
 
+crash() {
+  kill -KILL "${processes[ipsecd-gw-left]}"
+  wait "${processes[ipsecd-gw-left]}" 2>/dev/null || true
+}
+
 a_crash_moves_nothing() {
   wait_until 20 "web is reached" reaches web
   watch web
-  kill -KILL "${processes[ipsecd-gw-left]}"
-  wait "${processes[ipsecd-gw-left]}" 2>/dev/null || true
+  crash
   has_route web
   gateway_start gw-left
   wait_until 30 "it is connected again" status_is connected
@@ -299,6 +304,19 @@ link set eth0 up
 END
   wait_until 60 "the route comes by itself" has_route ghost
   expect_fails trouble_is "there is no"
+}
+
+# Nobody names the table any more when the daemon comes back.
+a_table_taken_out_while_it_was_down_is_cleared() {
+  has_route db || fail "db has no route"
+  crash
+  sed -i "/netns=db-/d" "$scratch/gw-left/conf.d/site.toml"
+  gateway_start gw-left
+  wait_until 10 "what was left in db is gone" has_no_route db
+  log_says ipsecd-gw-left "table main in netns db-$$ is not configured any more" ||
+    fail "the log does not say so"
+  wait_until 30 "the tunnel is connected again" status_is connected
+  wait_until 10 "web has its route" has_route web
 }
 
 the_end() {

@@ -24,6 +24,7 @@ class TableDriver final : public Driver {
   std::map<Table, Content> tables;
   std::optional<Trouble> list_fails;
   std::map<Cidr, Trouble> put_fails;
+  std::optional<Trouble> remove_fails;
   bool at_once = true;
   std::size_t most = 0;
   int lists = 0;
@@ -100,6 +101,10 @@ class TableDriver final : public Driver {
       out.emplace_back();
     }
     for (const Route& route : what.remove) {
+      if (remove_fails) {
+        out.push_back(std::unexpected(*remove_fails));
+        continue;
+      }
       std::erase_if(content.routes, [&](const Seen& it) { return it.ours && it.route == route; });
       out.emplace_back();
     }

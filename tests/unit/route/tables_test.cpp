@@ -334,6 +334,34 @@ TEST_CASE("a table of nobody is cleaned and forgotten") {
   CHECK(site.driver.forgotten.contains(kBlue));
 }
 
+TEST_CASE("a table of nobody is tried until it is clean") {
+  Site site;
+  site.driver.tables[kBlue].routes = {{to("10.1.0.0/24"), true, ""}};
+  site.driver.list_fails = {Trouble::Kind::driver, "no answer"};
+  site.tables.clean(kBlue);
+  site.settle();
+  CHECK(site.tables.tables() == std::set{kBlue});
+  site.driver.list_fails.reset();
+  site.driver.remove_fails = {Trouble::Kind::driver, "no answer"};
+  site.pass(seconds(2));
+  CHECK(site.content(kBlue).size() == 1);
+  CHECK(site.tables.tables() == std::set{kBlue});
+  const auto before = site.tables.generation();
+  site.driver.remove_fails.reset();
+  site.pass(seconds(60));
+  CHECK(site.content(kBlue).empty());
+  CHECK(site.tables.tables().empty());
+  CHECK(site.tables.generation() != before);
+}
+
+TEST_CASE("nothing is left in a table that is not there") {
+  Site site;
+  site.driver.list_fails = {Trouble::Kind::no_namespace, "it is not there"};
+  site.tables.clean(kBlue);
+  site.settle();
+  CHECK(site.tables.tables().empty());
+}
+
 TEST_CASE("many changes come in parts that a driver can take") {
   Site site;
   site.driver.most = GENERATE(std::size_t{0}, std::size_t{7});
