@@ -249,7 +249,7 @@ void judge_algorithms(const TunnelFacts& facts, Findings& out) {
                           facts.tunnel.meta.name));
 }
 
-void judge_modes(const TunnelFacts& facts, Findings& out) {
+void judge_on_down(const TunnelFacts& facts, Findings& out) {
   const gateway::Tunnel& tunnel = facts.tunnel;
   if (tunnel.on_down == gateway::OnDown::withdraw) {
     out.note("on_down", "withdraw: while it is down another way, unencrypted, may take over",
@@ -258,15 +258,6 @@ void judge_modes(const TunnelFacts& facts, Findings& out) {
                          tunnel.meta.name));
   } else {
     out.note("on_down", "blackhole: while it is down nothing leaves to the peer's ranges");
-  }
-  const std::string mode = gateway::Spelling<gateway::RouteMode>::print(tunnel.route_mode);
-  if (tunnel.route_mode == gateway::RouteMode::automatic) {
-    out.note("route_mode", mode + ": routes come and go with the tunnel");
-  } else {
-    out.note("route_mode", mode +
-                               ": who keeps the routes by hand must withdraw them when it is "
-                               "down; see `ipsecctl tunnel routes " +
-                               tunnel.meta.name + "`");
   }
 }
 
@@ -286,7 +277,8 @@ std::vector<control::Finding> judge(const TunnelFacts& facts) {
   judge_kernel(facts, out);
   judge_traffic(facts, out);
   judge_mtu(facts, out);
-  judge_modes(facts, out);
+  judge_on_down(facts, out);
+  judge_routes(facts, out);
   return std::move(out).take();
 }
 

@@ -40,7 +40,8 @@ struct TunnelFacts {
 
   std::vector<Device> devices;
   std::vector<Route> routes;
-  std::optional<Address> source;  // where packets to the peer gateway would leave from
+  std::optional<Address> source;              // where packets to the peer gateway would leave from
+  std::vector<control::RouteView> delivered;  // into the subnets' tables, or why not
 };
 
 [[nodiscard]] std::vector<control::Finding> judge(const TunnelFacts& facts);
@@ -51,6 +52,7 @@ void judge_negotiation(const TunnelFacts& facts, Findings& out);
 void judge_kernel(const TunnelFacts& facts, Findings& out);
 void judge_traffic(const TunnelFacts& facts, Findings& out);
 void judge_mtu(const TunnelFacts& facts, Findings& out);
+void judge_routes(const TunnelFacts& facts, Findings& out);
 
 // The IKE SA in use; null where there is none.
 [[nodiscard]] const core::IkeStatus* current_ike(const TunnelFacts& facts);

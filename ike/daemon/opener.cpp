@@ -69,8 +69,8 @@ void send_answer(int channel, const std::expected<UniqueFd, int>& opened) {
   (void)::sendmsg(channel, &message, MSG_NOSIGNAL);
 }
 
-// Two capabilities, no descriptors but the channel, deaf to what is meant for the daemon, and with a
-// name by which nobody takes it for the daemon.
+// Two capabilities, no descriptors but the channel, deaf to what is meant for the daemon, and with
+// a name by which nobody takes it for the daemon.
 void become_small(int channel) {
   (void)::prctl(PR_SET_NAME, "ipsecd-netns");
   (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);

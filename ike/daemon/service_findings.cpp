@@ -89,6 +89,7 @@ Answer Service::run(const control::Diagnose& it, const Asker& asker) {
   if (facts.meaning && !facts.meaning->remote.is_any()) {
     facts.source = source_towards(facts.meaning->remote);
   }
+  facts.delivered = parts_.router.view(facts.tunnel, false);
   return control::FindingsReply{judge(facts)};
 }
 

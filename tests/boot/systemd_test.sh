@@ -15,6 +15,7 @@ main() {
   install_package
   it_runs_confined
   it_reloads
+  it_reaches_other_namespaces
   it_is_brought_back
   a_stop_leaves_the_kernels_state
   it_goes_with_the_package
@@ -72,6 +73,24 @@ it_reloads() {
   rm "$machine/etc/ipsecd/conf.d/z.toml"
   expect_eq "$(property MainPID ActiveState)" "$pid active" "the daemon that reloaded"
 }
+
+# Through the process beside it, which alone may.
+it_reaches_other_namespaces() {
+  say "a route table in another network namespace"
+  on_machine ip netns add blue
+  expect_status 0 ipsecctl subnet set lan --route-table 101,netns=blue,rule
+  wait_until 10 "the rule that leads to the table is there" blue_has_the_rule
+  expect_status 0 ipsecctl subnet set lan --route-table ''
+  wait_until 10 "the rule is gone" blue_is_empty
+  local its_caps
+  its_caps=$(in_machine sed -n 's/^CapEff:[[:space:]]*//p' \
+    "/proc/$(in_machine pgrep -x ipsecd-netns)/status")
+  # CAP_SYS_ADMIN and CAP_NET_ADMIN.
+  expect_eq "$its_caps" 0000000000201000 "capabilities of the process beside it"
+}
+
+blue_has_the_rule() { [[ $(in_machine ip -n blue rule) = *"from 192.168.1.0/24 lookup 101"* ]]; }
+blue_is_empty() { [[ $(in_machine ip -n blue rule) != *"lookup 101"* ]]; }
 
 it_is_brought_back() {
   say "hung, and killed"

@@ -3,9 +3,9 @@
 //   first_contact --commands FIFO --sas FILE --export-keys FILE
 //
 // FIFO is made, and read to the end of the process, a command a line: `tunnel KEY=VALUE...` (see
-// tunnel_line.h), `up|down|reauth|rekey-child|rekey-ike|probe|forget NAME`, `status`, `quit`. What happens
-// is told on standard output. Keys, of tests only, go to the two other files: the kernel SAs as `ip
-// xfrm state` would name them, and IKE SAs as Wireshark's ikev2_decryption_table.
+// tunnel_line.h), `up|down|reauth|rekey-child|rekey-ike|probe|forget NAME`, `status`, `quit`. What
+// happens is told on standard output. Keys, of tests only, go to the two other files: the kernel
+// SAs as `ip xfrm state` would name them, and IKE SAs as Wireshark's ikev2_decryption_table.
 #include <fcntl.h>
 #include <sys/stat.h>
 

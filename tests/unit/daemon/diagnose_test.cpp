@@ -295,6 +295,35 @@ TEST_CASE("ranges without a way are told of", "[diagnose]") {
   CHECK(contains(finding(facts, peer).found, "own"));
 }
 
+TEST_CASE("a route that is not in its table is told of with what to do", "[diagnose]") {
+  TunnelFacts facts = sound();
+  CHECK(contains(finding(facts, "routes").advice, "subnet set SUBNET --route-table"));
+  const auto route = [](const char* destination, const char* state, const char* why) {
+    ipsec::control::RouteView out;
+    out.tunnel = "office";
+    out.table = "101";
+    out.destination = destination;
+    out.state = state;
+    out.why = why;
+    return out;
+  };
+  facts.delivered = {route("10.2.0.0/24", "ok", ""), route("10.3.0.0/24", "ok", "")};
+  CHECK(finding(facts, "routes").grade == Grade::good);
+  CHECK(finding(facts, "routes").found == "2 in the subnets' tables");
+  facts.delivered[1] = route("10.3.0.0/24", "conflict", "10.3.0.0/24 via 10.0.0.1 has the place");
+  const Finding conflict = finding(facts, "route 10.3.0.0/24 in table 101");
+  CHECK(conflict.grade == Grade::bad);
+  CHECK(conflict.found == "conflict: 10.3.0.0/24 via 10.0.0.1 has the place");
+  CHECK(contains(conflict.advice, "ipsecctl tunnel set office --route-metric"));
+  CHECK_FALSE(has(facts, "routes"));
+  facts.delivered[1] = route("10.3.0.0/24", "down", "");
+  CHECK(finding(facts, "routes").found == "1 of 2: the others come with the tunnel");
+  facts.delivered[1] = route("10.3.0.0/24", "withdrawn", "");
+  CHECK(contains(finding(facts, "routes").advice, "tunnel routes announce"));
+  facts.delivered.assign(8, route("10.3.0.0/24", "failed", "no such device"));
+  CHECK(finding(facts, "routes").found == "3 more are not there");
+}
+
 TEST_CASE("weak algorithms are told of", "[diagnose]") {
   auto facts = sound();
   CHECK(finding(facts, "algorithms").grade == Grade::good);
