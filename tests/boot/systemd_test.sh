@@ -78,9 +78,11 @@ it_reloads() {
 it_reaches_other_namespaces() {
   say "a route table in another network namespace"
   on_machine ip netns add blue
-  expect_status 0 ipsecctl subnet set lan --route-table 101,netns=blue,rule
+  expect_status 0 ipsecctl vpc set vpc --cidrs 192.168.1.0/24,192.168.9.0/24
+  expect_status 0 ipsecctl subnet create far --vpc vpc --cidr 192.168.9.0/24 \
+    --route-table 101,netns=blue,rule
   wait_until 10 "the rule that leads to the table is there" blue_has_the_rule
-  expect_status 0 ipsecctl subnet set lan --route-table ''
+  expect_status 0 ipsecctl subnet delete --yes far
   wait_until 10 "the rule is gone" blue_is_empty
   local its_caps
   its_caps=$(in_machine sed -n 's/^CapEff:[[:space:]]*//p' \
@@ -89,7 +91,7 @@ it_reaches_other_namespaces() {
   expect_eq "$its_caps" 0000000000201000 "capabilities of the process beside it"
 }
 
-blue_has_the_rule() { [[ $(in_machine ip -n blue rule) = *"from 192.168.1.0/24 lookup 101"* ]]; }
+blue_has_the_rule() { [[ $(in_machine ip -n blue rule) = *"from 192.168.9.0/24 lookup 101"* ]]; }
 blue_is_empty() { [[ $(in_machine ip -n blue rule) != *"lookup 101"* ]]; }
 
 it_is_brought_back() {
