@@ -23,6 +23,7 @@ main() {
   # Before charon: a starter's charon begins by itself, and gives up where nobody knows it.
   tell_ours
   start_charon "threads = 16"
+  wait_until 20 "charon is ready" test -S "$scratch/charon.vici"
   # The starter tells it of one connection after the other.
   for name in e1 e2 e3 e4; do
     wait_until 20 "charon knows $name" charon_says "added configuration '$name'"
