@@ -262,7 +262,7 @@ nothing_leaks() {
 }
 
 by_hand() {
-  ctl gw-left tunnel set to-other --route-mode static >&2
+  ctl gw-left tunnel set to-other --route-mode static --line-route-mode static >&2
   ctl gw-left tunnel down to-other >&2
   sleep_until_settled
   has_route web
