@@ -37,6 +37,7 @@ main() {
   ctl gw-left tunnel up to-other >&2
   wait_until 30 "the range is announced again" has_route
   through_the_tunnel
+  other_modes_of_the_line
   the_end
 }
 
@@ -150,6 +151,23 @@ over_the_line() {
   ip_lines host-right <<<"route add 10.1.1.0/24 via 10.9.9.1 dev line"
   expect_eq "$(ping_and_count)" 6 "pings and answers in clear on the line"
   ip_lines host-right <<<"route del 10.1.1.0/24 via 10.9.9.1 dev line"
+}
+
+# The line of this scenario is a static one to the hosts, whatever is said of it (M103).
+other_modes_of_the_line() {
+  say "the line is static, the tunnel BGP; the other way round cannot work"
+  ctl gw-left tunnel set to-other --line-route-mode static >&2
+  ctl gw-left tunnel down to-other >&2
+  wait_until 20 "the range is withdrawn" has_no_route
+  over_the_line
+  ctl gw-left tunnel up to-other >&2
+  wait_until 30 "the range is announced again" has_route
+  through_the_tunnel
+  local told
+  told=$(ctl gw-left tunnel set to-other --line-route-mode bgp --route-mode static 2>&1) &&
+    fail "both were taken: $told"
+  [[ $told = *"does not go with BGP on the private line"* ]] || fail "refused for another reason: $told"
+  has_route
 }
 
 the_end() {

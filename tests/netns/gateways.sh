@@ -5,6 +5,7 @@
 #   declare_site NS [TOML]           the file that is applied at its start: the usual site, and what
 #                                    is given goes into its tunnel
 #   ctl NS ARGUMENT...               ipsecctl of that daemon
+#   watch NS, moved NS, unwatch NS   what moves in the route tables there in between
 #
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -65,3 +66,22 @@ ctl() {
   shift
   in_ns "$namespace" ipsecctl --run-dir "$scratch/$namespace/run" "$@"
 }
+
+# --- what moves in route tables ----------------------------------------------------------------
+
+# watch NS, unwatch NS: moved NS has the lines of `ip monitor route` in between. The monitor is known
+# to listen, and to have told all, by a change that it tells of.
+watch() {
+  start "$1" "monitor-$1" stdbuf -oL ip monitor route
+  wait_until 10 "the monitor of $1 listens" monitor_sees "$1" 198.51.100.0
+}
+unwatch() {
+  wait_until 10 "the monitor of $1 has told all" monitor_sees "$1" 198.51.101.0
+  stop "monitor-$1"
+}
+monitor_sees() {
+  quietly_in_ns "$1" ip route add "$2/24" dev lo 2>/dev/null || true
+  quietly_in_ns "$1" ip route del "$2/24" dev lo 2>/dev/null || true
+  log_says "monitor-$1" "$2"
+}
+moved() { grep -vE '198\.51\.10[01]\.0/24' "$scratch/monitor-$1.log" || true; }
