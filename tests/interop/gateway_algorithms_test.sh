@@ -31,8 +31,8 @@ main() {
   configure_right "$rows" >"$scratch/right"
   left_start
   clear_is_blocked "${all[@]}"
-  # All of ours come from one address.
-  right_start "block_threshold = 0"
+  # All of ours come from one address, and all at once.
+  right_start "block_threshold = 1000" "cookie_threshold = 1000" "cookie_threshold_ip = 1000"
   load_connections <"$scratch/right"
   patience=90 wait_connected "${all[@]}"
   they_carry "${all[@]}"
