@@ -236,4 +236,4 @@ all_have_their_group() {
     left_says_times 1 "tunnel=t$((rows + 1)) phase=2 event=child-rekeyed"
 }
 
-main
+main "$@"

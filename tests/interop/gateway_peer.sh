@@ -18,6 +18,8 @@
 #   status_of N EXPRESSION       of what `status` says of tN, as Python sees it
 #   wait_connected N...          until each is connected
 #   clear_is_seen N..., clear_is_blocked N...
+#   watch_clear, expect_none_in_clear
+#   flow NAME SECONDS SIZE N..., none_lost NAME LEAST
 #   pass FROM N...               an echo each through the tunnels, all of them answered
 #   end_both [NS...]             both end, and nothing is left
 # shellcheck source-path=SCRIPTDIR source=../netns/gateways.sh
@@ -56,7 +58,7 @@ unseen() { ip -n "$1-$$" -batch -; }
 
 left_site() {
   mkdir -p "$scratch/gw-left/conf.d"
-  printf '[limits]\ntunnels_per_gateway = 250\npeers_per_region = 250\n%s\n' "${left_settings:-}" \
+  printf '%s\n[limits]\ntunnels_per_gateway = 250\npeers_per_region = 250\n' "${left_settings:-}" \
     >"$scratch/gw-left/ipsecd.toml"
   cat >"$site_file" <<END
 [[vpc]]
@@ -100,6 +102,7 @@ right() {
 
 left_start() { gateway_start gw-left; }
 
+# shellcheck disable=SC2120  # settings are optional
 right_start() {
   rm -f "$scratch/charon.vici"
   start_charon "threads = 16" "$@"
@@ -149,13 +152,20 @@ times_left_said() { grep -cF -- "$1" "$scratch/ipsecd-gw-left.log" || true; }
 
 readonly echoes=$repository/tests/interop/echoes.py
 
-# through_all SIDE N...: echoes from the host of that side; prints the tunnels that gave no answer.
+# through_all SIDE N...: echoes from the host of that side; prints the pairs that gave no answer.
 through_all() {
-  local from=1 to=2 pairs=() n host=host-$1
+  local pairs host=host-$1
+  set_pairs "$@"
+  quietly_in_ns "$host" python3 "$echoes" "${echo_wait_s:-1}" "${pairs[@]}"
+}
+
+# Sets `pairs`.
+set_pairs() {
+  local from=1 to=2 n
   [ "$1" = left ] || from=2 to=1
   shift
+  pairs=()
   for n; do pairs+=("10.$from.$n.10,10.$to.$n.10"); done
-  quietly_in_ns "$host" python3 "$echoes" "${echo_wait_s:-1}" "${pairs[@]}"
 }
 
 pass() {
@@ -163,17 +173,71 @@ pass() {
 }
 abridged() { if [ $# -gt 12 ]; then echo "$1 to ${!#}"; else echo "$*"; fi; }
 
+# What the hosts say in clear on the wire, and nothing else: long flows need no room. It is shown to
+# see them in the beginning.
+readonly in_clear='net 10.1.0.0/16 or net 10.2.0.0/16'
+
+watch_clear() {
+  start wire clear tcpdump -i left -n -U -B 1024 -Z root -w "$scratch/clear.pcap" "$in_clear"
+  wait_until 10 "the watch is live" log_says clear 'listening on'
+}
+
+expect_none_in_clear() {
+  capture_stop clear
+  expect_eq "$(packets clear)" 0 "packets of the hosts in clear on the wire"
+}
+
 clear_is_seen() {
   say "without daemons the hosts reach each other in clear"
+  watch_clear
   pass left "$@"
+  capture_stop clear
+  expect_eq "$(packets clear)" $((2 * $#)) "echoes and answers in clear"
 }
 
 # None of the echoes comes back, and none is on the wire.
 clear_is_blocked() {
   say "nothing is let through in clear"
-  capture_start wire left blocked
+  watch_clear
   expect_eq "$(echo_wait_s=0.3 through_all left "$@" | wc -l)" $# "echoes without an answer"
-  capture_stop blocked
-  # Beside IKE there may be word that nobody listens at charon's addresses yet.
-  expect_eq "$(packets blocked net 10.1.0.0/16 or net 10.2.0.0/16)" 0 "packets of the hosts on the wire"
+  expect_none_in_clear
+}
+
+# --- counted flows -----------------------------------------------------------------------------
+
+readonly flow_program=$repository/tests/interop/flow.py
+
+# flow NAME SECONDS SIZE N...: a hundred datagrams a second through each, from either side.
+flow() {
+  local name=$1 seconds=$2 size=$3 pairs side
+  shift 3
+  for side in left right; do
+    set_pairs "$side" "$@"
+    start "host-$side" "$name-$side" python3 "$flow_program" "$scratch/$name.go" "$seconds" "$size" \
+      "${pairs[@]}"
+  done
+  for side in left right; do
+    wait_until 20 "$name-$side is ready" log_says "$name-$side" ready
+  done
+  : >"$scratch/$name.go"
+}
+
+# none_lost NAME LEAST: of each pair so many at least were sent, and all of them came.
+none_lost() {
+  local side pair sent received total=0
+  local -A came=()
+  for side in left right; do
+    wait_until 120 "$1-$side ends" has_ended "${processes[$1-$side]}"
+    unset "processes[$1-$side]"
+  done
+  while read -r pair sent received; do
+    came[${pair#*,},${pair%,*}]=$received
+  done < <(grep -h , "$scratch/$1-left.log" "$scratch/$1-right.log")
+  while read -r pair sent received; do
+    [ "$sent" -ge "$2" ] || fail "$1: only $sent datagrams of $pair were sent"
+    [ "$sent" = "${came[$pair]:-}" ] || fail "$1: of $sent datagrams of $pair came ${came[$pair]:-}"
+    total=$((total + sent))
+  done < <(grep -h , "$scratch/$1-left.log" "$scratch/$1-right.log")
+  [ "$total" -gt 0 ] || fail "$1 sent nothing: $(<"$scratch/$1-left.log")"
+  printf 'ok %s: %s datagrams, none lost\n' "$1" "$total" >&2
 }
