@@ -166,6 +166,10 @@ xfrm_usersa_info info_of(const SaSpec& spec, bool first_use_told) {
   int flags = XFRM_STATE_AF_UNSPEC;
   if (!spec.copy_ecn) flags |= XFRM_STATE_NOECN;
   if (spec.extended_sequence_numbers) flags |= XFRM_STATE_ESN;
+  // Without it Linux pads AH to 8 bytes even in IPv4, where 4 are right (RFC 4302 3.3.3.2.1), and
+  // drops what peers send whose ICV makes the difference: all of SHA-2.
+  const bool ipv4 = spec.destination.family() == Family::v4;
+  if (spec.protocol == Protocol::ah && ipv4) flags |= XFRM_STATE_ALIGN4;
   info.flags = static_cast<std::uint8_t>(flags);
   return info;
 }

@@ -13,7 +13,8 @@
 #   tell COMMAND...              a command to first_contact
 #   our_tunnel N KEY=VALUE...    configures tunnel tN there
 #   connection N KEY=VALUE...    prints charon's connection cN; keys with `local.`, `remote.` or
-#                                `child.` in front go into these sections
+#                                `child.` in front go into these sections; its child is nN, or
+#                                what `child_name` says: swanctl takes those of one name at once
 #   load_connections             gives charon the connections on standard input
 #   swan ARGUMENTS...            swanctl
 #   our_status FIELD             a number of first_contact's status
@@ -34,6 +35,8 @@ readonly our_key_files=("$scratch/sas" "$scratch/ikev2_decryption_table")
 
 # For scenarios in which something else starts charon: its command, and the plugin it speaks to.
 charon_launch=$charon_program charon_more_plugins=''
+# And those that have it elsewhere.
+charon_namespace=charon
 
 # start_both [CHARON_SETTING...]
 start_both() {
@@ -91,7 +94,7 @@ END
   # Its process id file is its own: another scenario's charon may run beside it.
   : >"$scratch/charon.pid"
   : >>/run/charon.pid
-  start charon charon unshare -m env STRONGSWAN_CONF="$scratch/strongswan.conf" bash -c \
+  start "$charon_namespace" charon unshare -m env STRONGSWAN_CONF="$scratch/strongswan.conf" bash -c \
     "mount --bind $scratch/charon.pid /run/charon.pid && exec $charon_launch"
 }
 
@@ -101,7 +104,7 @@ stop_both() {
 }
 
 swan() {
-  printf '[charon] swanctl %s\n' "$*" >&2
+  printf '[%s] swanctl %s\n' "$charon_namespace" "$*" >&2
   STRONGSWAN_CONF=$scratch/strongswan.conf swanctl "$@" --uri "unix://$scratch/charon.vici" \
     >>"$scratch/swanctl.log" 2>&1
 }
@@ -135,7 +138,7 @@ connection() {
     esac
   done
   printf 'connections {\n c%s {\n%s local {\n%s }\n remote {\n%s }\n' "$n" "$top" "$own" "$peer"
-  printf ' children {\n n%s {\n%s }\n }\n }\n}\n' "$n" "$child"
+  printf ' children {\n %s {\n%s }\n }\n }\n}\n' "${child_name:-n$n}" "$child"
 }
 
 # As swanctl.conf has them; a scenario may have others.
@@ -228,7 +231,7 @@ charon_has_sas() {
 # Of charon's kernel, as first_contact writes them: SPI PROTOCOL CIPHER KEY INTEGRITY KEY. An SPI
 # that is only held (type 0 with no algorithms) is left out.
 charon_sas() {
-  quietly_in_ns charon ip xfrm state list | awk '
+  quietly_in_ns "$charon_namespace" ip xfrm state list | awk '
     function flush() { if (spi != "" && cipher auth != "--") print spi, proto, cipher, ckey, auth, akey }
     $1 == "src" { flush(); spi = ""; cipher = ckey = auth = akey = "-" }
     $1 == "proto" { proto = $2; spi = $4 }

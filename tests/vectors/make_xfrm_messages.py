@@ -18,6 +18,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 DUMP_LINE = re.compile(r"^ \| [0-9a-f]+  ((?:[0-9a-f]{2} +){1,16})", re.MULTILINE)
 REQID = "0x49500001"
 ENDS = "src 192.0.2.1 dst 192.0.2.2"
+SIX = "src 2001:db8::1 dst 2001:db8::2"
 BACK = "src 192.0.2.2 dst 192.0.2.1"
 GCM = "aead rfc4106(gcm(aes)) {key20} 128"
 
@@ -65,12 +66,12 @@ def algorithm_requests():
     for name in HASHES:
         words = ["enc", "cbc(aes)", key(16)] + hash_words(name)
         yield f"esp aes128 {name}", sa("", algorithm=words)
-        yield f"ah {name}", sa("", proto="ah", algorithm=hash_words(name))
+        yield f"ah {name}", sa("flag align4", proto="ah", algorithm=hash_words(name))
+        yield f"ah {name} v6", sa("", ends=SIX, proto="ah", algorithm=hash_words(name))
 
 
 def sa_requests():
-    six = "src 2001:db8::1 dst 2001:db8::2"
-    yield "v6", sa("", ends=six)
+    yield "v6", sa("", ends=SIX)
     yield "update", sa("", verb="update")
     yield "in window", sa("replay-window 1024 limit packet-soft 1", ends=BACK)
     yield "in seen", sa("replay-window 1024 limit packet-soft 18446744073709551614", ends=BACK)
@@ -91,7 +92,7 @@ def sa_requests():
     name = f"{ENDS} proto esp spi 0x12345678"
     yield "delete", f"xfrm state delete {name} mark 0x7 mask 0xff".split()
     yield "get", f"xfrm state get {name} mark 0x7 mask 0xff".split()
-    yield "delete ah v6", f"xfrm state delete {six} proto ah spi 0x12345678".split()
+    yield "delete ah v6", f"xfrm state delete {SIX} proto ah spi 0x12345678".split()
     yield "allocate", (f"xfrm state allocspi {ENDS} proto esp mode tunnel "
                        "min 0x10000000 max 0xffffffff").split()
 

@@ -12,8 +12,9 @@ constexpr std::uint32_t kEspHeader = 8;     // RFC 4303 2: SPI and sequence numb
 constexpr std::uint32_t kEspTrailer = 2;    // pad length and next header
 constexpr std::uint32_t kEspAlignment = 4;  // RFC 4303 2.4
 constexpr std::uint32_t kAhHeader = 12;     // RFC 4302 2, without the ICV
-// RFC 4302 3.3.3.2.1 wants 4 for IPv4 and 8 for IPv6; Linux pads to 8 for both.
-constexpr std::uint32_t kAhAlignment = 8;
+
+// RFC 4302 3.3.3.2.1
+constexpr std::uint32_t ah_alignment(Family outer) { return outer == Family::v4 ? 4 : 8; }
 
 constexpr std::uint32_t ip_header(Family family) { return family == Family::v4 ? 20 : 40; }
 
@@ -32,7 +33,8 @@ std::optional<std::uint32_t> inner_mtu(const Protection& protection, std::uint32
   const std::uint32_t outer = ip_header(protection.outer) + (protection.encapsulated ? kUdp : 0);
   const std::uint32_t icv = icv_of(protection);
   if (protection.protocol == xfrm::Protocol::ah) {
-    const std::uint32_t header = (kAhHeader + icv + kAhAlignment - 1) / kAhAlignment * kAhAlignment;
+    const std::uint32_t alignment = ah_alignment(protection.outer);
+    const std::uint32_t header = (kAhHeader + icv + alignment - 1) / alignment * alignment;
     return less(mtu_bytes, outer + header);
   }
   const std::uint32_t iv = protection.encryption == nullptr ? 0 : protection.encryption->iv_bytes;

@@ -364,7 +364,10 @@ TEST_CASE("the room inside is exact to the byte", "[diagnose]") {
   it.integrity = ipsec::find_integrity("sha1");
   CHECK(inner_mtu(it, 1500) == 1456);  // 1500-20-24
   it.integrity = ipsec::find_integrity("sha256");
-  CHECK(inner_mtu(it, 1500) == 1448);  // 28 padded to 32
+  CHECK(inner_mtu(it, 1500) == 1452);  // 1500-20-28
+  it.outer = Family::v6;
+  CHECK(inner_mtu(it, 1500) == 1428);  // 28 padded to 32
+  it.outer = Family::v4;
   CHECK_FALSE(inner_mtu(it, 40));
 
   CHECK(tcp_mss(1446, Family::v4) == 1406);

@@ -166,6 +166,9 @@ TEST_CASE("SAs of every algorithm are those of iproute2") {
     ah.encryption_key = Secret();
     use(ah, nullptr, &row);
     check_sa("ah " + std::string(row.name), ah);
+    ah.source = address("2001:db8::1");
+    ah.destination = address("2001:db8::2");
+    check_sa("ah " + std::string(row.name) + " v6", ah);
   }
 }
 

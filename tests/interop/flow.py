@@ -1,0 +1,76 @@
+#!/usr/bin/env python3
+"""One host's half of counted flows: a hundred datagrams a second to many addresses, and what comes back.
+
+  flow.py GO SECONDS SIZE SOURCE,DESTINATION...
+
+Says `ready` once all sockets are bound, and begins when the file GO is there. Each datagram bears its
+number. Ends when nothing has come for 3 s after the last was sent, and prints for each pair how many it
+sent and how many different ones it received. Where the machine is too slow it sends fewer, never
+several at once. No echoes: of those the kernel itself drops answers when many come together.
+"""
+
+import pathlib
+import select
+import socket
+import struct
+import sys
+import time
+
+# <asm-generic/socket.h>; Python has no names for them.
+SO_SNDBUFFORCE, SO_RCVBUFFORCE = 32, 33
+PORT = 4000
+BETWEEN_S = 0.01
+SILENCE_S = 3.0
+ROOM_BYTES = 4 << 20
+
+
+class Pair:
+    def __init__(self, text, size):
+        self.text = text
+        source, destination = text.split(",")
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, ROOM_BYTES)
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_SNDBUFFORCE, ROOM_BYTES)
+        self.socket.bind((source, PORT))
+        self.socket.connect((destination, PORT))
+        self.rest = bytes(size - 4)
+        self.sent = 0
+        self.received = set()
+
+    def send(self):
+        self.socket.send(struct.pack("!I", self.sent) + self.rest)
+        self.sent += 1
+
+    def receive(self):
+        self.received.add(struct.unpack("!I", self.socket.recv(65536)[:4])[0])
+
+
+def main():
+    go, seconds, size, *texts = sys.argv[1:]
+    pairs = {}
+    poll = select.epoll()
+    for text in texts:
+        pair = Pair(text, int(size))
+        pairs[pair.socket.fileno()] = pair
+        poll.register(pair.socket.fileno(), select.EPOLLIN)
+    print("ready", flush=True)
+    while not pathlib.Path(go).exists():
+        time.sleep(BETWEEN_S)
+    now = due = time.monotonic()
+    end = now + float(seconds)
+    heard = end
+    while now < max(end, heard) + (SILENCE_S if now >= end else 0):
+        if now >= due and now < end:
+            for pair in pairs.values():
+                pair.send()
+            due = max(due + BETWEEN_S, time.monotonic())
+        for number, _ in poll.poll(max(0, due - now) if now < end else SILENCE_S):
+            pairs[number].receive()
+            heard = time.monotonic()
+        now = time.monotonic()
+    for pair in pairs.values():
+        print(pair.text, pair.sent, len(pair.received))
+
+
+if __name__ == "__main__":
+    main()
