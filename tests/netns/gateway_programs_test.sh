@@ -35,6 +35,7 @@ main() {
   an_api_that_hangs
   an_api_that_is_down
   others_hands
+  a_deleted_tunnel_leaves_nothing
   the_end
 }
 
@@ -246,13 +247,20 @@ others_hands() {
   expect_recovery
 }
 
-the_end() {
+a_deleted_tunnel_leaves_nothing() {
   ctl gw-left tunnel delete --yes to-other >&2
   wait_until 20 "the routes are cleared" neither_has_routes
   expect_eq "$(<"$api/web.table") $(<"$api/db.table")" "[] []" "what the API has"
+  kill -HUP "${processes[ipsecd-gw-left]}"
+  wait_until 30 "the API has the routes of the tunnel made anew" both_have_routes
+}
+
+the_end() {
+  say "stop --flush leaves nothing with the API either"
   ctl gw-left stop --flush --yes >&2
   wait_until 20 "the daemon has ended" has_ended "${processes[ipsecd-gw-left]}"
   unset 'processes[ipsecd-gw-left]'
+  expect_eq "$(<"$api/web.table") $(<"$api/db.table")" "[] []" "what the API has"
   stop api
   stop ipsecd-gw-right
   expect_nothing_left gw-left
