@@ -87,7 +87,8 @@ class Carrier final : public TunnelPort {
   Committed committed_;
 };
 
-// Wakes the loop when peers have had their time: nothing else need happen by then.
+// Wakes the loop when peers, and then route programs, have had their time: nothing else need happen
+// by then.
 class Farewell final : public Timed {
  public:
   explicit Farewell(Loop& loop) : loop_(loop) { loop_.add(*this); }
@@ -96,6 +97,8 @@ class Farewell final : public Timed {
   ~Farewell() override { loop_.remove(*this); }
 
   void begin() { until_ = loop_.now() + kFarewell; }
+  // Once; a program that takes longer is ended anyway.
+  void wait_for_programs(Duration longest) { until_ = loop_.now() + longest; }
   void cut_short() { until_ = loop_.now(); }
   [[nodiscard]] bool has_begun() const { return until_ != kNever; }
   [[nodiscard]] bool is_over() const { return loop_.now() >= until_; }
@@ -240,6 +243,8 @@ class Daemon {
   SystemRandom random_;
   Notify notify_;
   Farewell farewell_;
+  bool is_cut_short_ = false;
+  bool withdraws_ = false;  // the last thing there is to wait for
   core::Engine engine_;
   Board board_;
   Chronicle chronicle_;
@@ -408,7 +413,9 @@ std::vector<std::string> Daemon::apply_boot_files() {
 void Daemon::stop(bool flush) {
   if (farewell_.has_begun()) {
     // Who cannot wait for the peers any longer still finds nothing left in the kernel.
-    if (!flush) farewell_.cut_short();
+    if (flush) return;
+    is_cut_short_ = true;
+    farewell_.cut_short();
     return;
   }
   if (!flush) return parts_.loop.stop();
@@ -422,8 +429,12 @@ void Daemon::stop(bool flush) {
 void Daemon::end_if_said_farewell() {
   if (!farewell_.has_begun()) return;
   if (engine_.snapshot().sas > 0 && !farewell_.is_over()) return;
-  driver_.flush_kernel();
-  router_.withdraw_all();
+  if (!std::exchange(withdraws_, true)) {
+    driver_.flush_kernel();
+    router_.withdraw_all();
+    if (!is_cut_short_) farewell_.wait_for_programs(settings_.gateway.routes.program_timeout);
+  }
+  if (!router_.is_withdrawn() && !farewell_.is_over()) return;
   fitting_.release_all();
   parts_.loop.stop();
 }

@@ -138,7 +138,7 @@ void Router::settings_changed() {
 }
 
 void Router::flush() {
-  if (!begun_) return;
+  if (!begun_ && !leaving_) return;
   for (const TunnelId tunnel : std::exchange(to_decide_, {})) decide(tunnel);
   note_tables();
   tables_.flush();
@@ -153,8 +153,10 @@ void Router::withdraw_all() {
   tables_.configure({});
   tables_.flush();
   note_tables();
+  to_decide_.clear();
   to_report_.clear();
   begun_ = false;
+  leaving_ = true;
 }
 
 // --- what a tunnel wants -----------------------------------------------------------------------
@@ -350,7 +352,7 @@ std::vector<control::RouteView> Router::view(const gateway::Tunnel& tunnel, bool
 // --- time and drivers --------------------------------------------------------------------------
 
 Time Router::next_deadline() const {
-  if (!begun_) return kNever;
+  if (!begun_ && !leaving_) return kNever;
   Time out = std::min({tables_.next_deadline(), kernel_.next_deadline(), look_again_});
   for (const auto& [name, program] : programs_) out = std::min(out, program->next_deadline());
   if (!due_.empty()) out = std::min(out, due_.begin()->first);

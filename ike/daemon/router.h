@@ -57,6 +57,8 @@ class Router final : public Timed {
   void flush();
   // `ipsecctl stop --flush`: nothing is wanted any more.
   void withdraw_all();
+  // What that asked for is done, or has failed; a program takes its time.
+  [[nodiscard]] bool is_withdrawn() const { return tables_.at_rest(); }
 
   // Into a tunnel's status.
   void fill(control::TunnelStatusView& view, TunnelId tunnel) const;
@@ -114,6 +116,7 @@ class Router final : public Timed {
   std::set<route::Table> noted_;
   std::uint64_t noted_generation_ = 0;
   bool begun_ = false;
+  bool leaving_ = false;  // withdraw_all() is being carried out
   Time grace_until_ = kNever;
   std::unordered_map<TunnelId, Known> known_;
   std::set<TunnelId> to_decide_;

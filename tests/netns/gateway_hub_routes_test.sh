@@ -3,8 +3,8 @@
 # from a host of its VPC, and from site to site through the hub. A site that says goodbye, is cut
 # off or is deleted loses its routes, and nothing of the others moves; when it is back, so are they.
 # Method: the hub's tunnels have devices, since a site's range is local to one tunnel and the peer's
-# in another; those of the sites have none, and their ranges are what decides: the hub's and the other
-# sites'. What goes in clear is seen on the wire, and what moves by `ip monitor`.
+# in another; those of the sites have none, and their ranges are what decides: the hub's and the
+# other sites'. What goes in clear is seen on the wire, and what moves by `ip monitor`.
 #
 #   web 10.0.1.10 ---- hub 203.0.113.1 == wire ==+== site-1 203.0.113.11  10.1.0.0/24
 #     table of web: its own main one             +== site-2 203.0.113.12  10.2.0.0/24

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Goal: routes of a table that a program keeps, as a cloud's behind its API: they are there while the
-# tunnel is up, and no rekey asks for a change. A program that hangs, fails or is not there, an API
-# that hangs or is down, another's route in the place: the tunnel stays up and carries, status says
-# which route is missing and why, and the route comes by itself once that is over.
+# Goal: routes of a table that a program keeps, as a cloud's behind its API: they are there while
+# the tunnel is up, and no new IKE SA asks for a change. A program that hangs or is not there, an
+# API that hangs or is down, another's route in the place: the tunnel stays up and carries, status
+# says which route is missing and why, and the route comes by itself once that is over.
 # Method: the example program as it is shipped, and a small REST server whose tables are files.
 #
 #   web 10.1.1.0/24, table rest:web --+
@@ -35,6 +35,7 @@ main() {
   an_api_that_hangs
   an_api_that_is_down
   others_hands
+  a_deleted_tunnel_leaves_nothing
   the_end
 }
 
@@ -170,7 +171,7 @@ routes_come_and_go_with_the_tunnel() {
   expect_eq "$(python3 -c "
 import json
 one, = json.load(open('$api/web.table'))
-print(one['destination'], one['metric'], one['type'], one['next_hops'], one['mtu'], one['owner'])")" \
+print(*(one[it] for it in ('destination', 'metric', 'type', 'next_hops', 'mtu', 'owner')))")" \
     "$peer_range 100 unicast [{'via': '203.0.113.1'}] 1446 ipsecd" "the route of web"
   carries
   switch_off
@@ -234,7 +235,8 @@ an_api_that_is_down() {
 others_hands() {
   say "another's route in the place"
   switch_off
-  echo "[{\"owner\": \"pcx-7\", \"destination\": \"$peer_range\", \"metric\": 100}]" >"$api/web.table"
+  cat >"$api/web.table" <<<"[{\"owner\": \"pcx-7\", \"destination\": \"$peer_range\",
+    \"metric\": 100}]"
   switch_on
   expect_trouble "pcx-7"
   wait_until 10 "db has its route for all that" has_route db
@@ -245,13 +247,20 @@ others_hands() {
   expect_recovery
 }
 
-the_end() {
+a_deleted_tunnel_leaves_nothing() {
   ctl gw-left tunnel delete --yes to-other >&2
   wait_until 20 "the routes are cleared" neither_has_routes
   expect_eq "$(<"$api/web.table") $(<"$api/db.table")" "[] []" "what the API has"
+  kill -HUP "${processes[ipsecd-gw-left]}"
+  wait_until 30 "the API has the routes of the tunnel made anew" both_have_routes
+}
+
+the_end() {
+  say "stop --flush leaves nothing with the API either"
   ctl gw-left stop --flush --yes >&2
   wait_until 20 "the daemon has ended" has_ended "${processes[ipsecd-gw-left]}"
   unset 'processes[ipsecd-gw-left]'
+  expect_eq "$(<"$api/web.table") $(<"$api/db.table")" "[] []" "what the API has"
   stop api
   stop ipsecd-gw-right
   expect_nothing_left gw-left

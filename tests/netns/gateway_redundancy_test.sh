@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# Goal: two tunnels of one redundancy group, for the same pair of ranges over a private line each. With
-# one metric they share the load, with two the smaller is taken; a line that is cut leaves all traffic
-# to the other one, and takes its part again when it is back. So it is with devices, where routes
-# decide, and without, where the kernel has one place for the policies of both.
+# Goal: two tunnels of one redundancy group, for the same pair of ranges over a private line each.
+# With one metric they share the load, with two the smaller is taken; a line that is cut leaves all
+# traffic to the other one, and takes its part again when it is back. So it is with devices, where
+# routes decide, and without, where the kernel has one place for the policies of both.
 # Method: the only routes between the hosts are those that the daemons deliver. What each tunnel
 # carried is read off the kernel's SAs; the lines are cut in their middle, so that nobody is told;
 # what is sent meanwhile is seen there, and nothing of it is in clear.
 #
 #                              +-- 10.8.1.1 == line-1 == 10.8.1.2 --+
 #   host-left ------- gw-left -+                                    +- gw-right ------- host-right
-#   192.168.1.10               +-- 10.8.2.1 == line-2 == 10.8.2.2 --+      192.168.3.1 to .24, on lan
+#   192.168.1.10               +-- 10.8.2.1 == line-2 == 10.8.2.2 --+      192.168.3.1 to .24
 #
 # time limit: 240
 # shellcheck source-path=SCRIPTDIR source=gateways.sh
@@ -121,12 +121,13 @@ END
 
 # --- what is looked at -------------------------------------------------------------------------
 
-# ways NS: the devices that the peer's range leads into, the one that is taken first; a comma between
-# those that share.
+# ways NS: the devices that the peer's range leads into, the one that is taken first; a comma
+# between those that share.
 ways() {
   quietly_in_ns "$1" ip route show table main proto "$ROUTE_PROTO" | awk '
     /^192/ { metric = 0; for (i = 1; i < NF; i++) if ($i == "metric") metric = $(i + 1) }
-    { for (i = 1; i < NF; i++) if ($i == "dev") way[metric] = way[metric] (way[metric] ? "," : "") $(i + 1) }
+    { for (i = 1; i < NF; i++) if ($i == "dev") {
+        way[metric] = way[metric] (way[metric] ? "," : "") $(i + 1) } }
     END { for (m in way) print m, way[m] }' | sort -n | cut -d' ' -f2 | paste -sd ' '
 }
 ways_are() {
@@ -167,7 +168,8 @@ expect_load() {
       fail "line-$line carried ${sent[line]} packets, not more than $wanted"
     fi
   done
-  expect_eq $((sent[1] + sent[2])) "$hosts" "packets over line-1 (${sent[1]}) and line-2 (${sent[2]})"
+  expect_eq $((sent[1] + sent[2])) "$hosts" \
+    "packets over line-1 (${sent[1]}) and line-2 (${sent[2]})"
 }
 
 cut_line() {

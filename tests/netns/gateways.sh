@@ -69,8 +69,8 @@ ctl() {
 
 # --- what moves in route tables ----------------------------------------------------------------
 
-# watch NS, unwatch NS: moved NS has the lines of `ip monitor route` in between. The monitor is known
-# to listen, and to have told all, by a change that it tells of.
+# watch NS, unwatch NS: moved NS has the lines of `ip monitor route` in between. The monitor is
+# known to listen, and to have told all, by a change that it tells of.
 watch() {
   start "$1" "monitor-$1" stdbuf -oL ip monitor route
   wait_until 10 "the monitor of $1 listens" monitor_sees "$1" 198.51.100.0

@@ -41,7 +41,8 @@ def main():
             destination, spi = line.split()
             kernel.send(request(number, destination, int(spi, 16), int(sys.argv[1])))
             answer = kernel.recv(65536)
-            kind, error = struct.unpack_from("=H", answer, 4)[0], struct.unpack_from("=i", answer, 16)[0]
+            kind, = struct.unpack_from("=H", answer, 4)
+            error, = struct.unpack_from("=i", answer, 16)
             if kind != NLMSG_ERROR or error != 0:
                 print(f"{line.strip()}: the kernel says {error}", file=sys.stderr)
                 return 1
