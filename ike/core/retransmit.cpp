@@ -1,6 +1,8 @@
 #include "ike/core/retransmit.h"
 
+#include <array>
 #include <numeric>
+#include <utility>
 
 namespace ipsec::core {
 
@@ -10,9 +12,13 @@ RetransmitSchedule RetransmitSchedule::opening() {
 }
 
 RetransmitSchedule RetransmitSchedule::established(Duration timeout) {
-  const Duration unit = timeout / 13;
-  // The last wait takes what the division left over, so that the sum is exact.
-  return RetransmitSchedule({unit, 2 * unit, 4 * unit, timeout - 7 * unit});
+  static constexpr std::array kShares{64, 96, 144, 216, 324, 486, 729};
+  static constexpr auto kAll = std::accumulate(kShares.begin(), kShares.end(), 0);
+  std::vector<Duration> waits;
+  for (const int share : kShares) waits.push_back(timeout * share / kAll);
+  // The last wait takes what the divisions left over, so that the sum is exact.
+  waits.back() += timeout - std::accumulate(waits.begin(), waits.end(), Duration::zero());
+  return RetransmitSchedule(std::move(waits));
 }
 
 Duration RetransmitSchedule::total() const {

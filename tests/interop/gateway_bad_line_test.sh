@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Goal: over a line that loses 30 % each way, takes 200 ms, reorders and doubles, tunnels come up and
-# stay, or come back by themselves where all four sends of a request were lost, whoever begins. Packets
+# stay, or come back by themselves where all seven sends of a request were lost, whoever begins. Packets
 # of 1428 bytes that must not be fragmented pass, and 5 MB of TCP both ways, in ESP as it is and in UDP.
 # Over a line of small packets IKE goes in fragments of its own, and none of IP's is seen.
 # Method: netem in the middle of the wire, towards both gateways.
