@@ -17,10 +17,10 @@ class RetransmitSchedule {
  public:
   // The opening exchange: three sends within 12 s make a try (ruling on M83).
   [[nodiscard]] static RetransmitSchedule opening();
-  // An established SA: seven sends, each wait half as long again as the one before (RFC 7296 2.4: it
-  // must grow exponentially), that sum to `timeout` exactly; with DPD 8 s / 13 s a dead peer is
-  // found within 21 s (M91). Doubling waits left four sends, and on a line that loses 30 % each way one
-  // request in 15 died of it.
+  // An established SA: seven sends, each wait half as long again as the one before (RFC 7296 2.4:
+  // it must grow exponentially), that sum to `timeout` exactly; with DPD 8 s / 13 s a dead peer is
+  // found within 21 s (M91). Doubling waits left four sends, and on a line that loses 30 % each way
+  // one request in 15 died of it.
   [[nodiscard]] static RetransmitSchedule established(Duration timeout);
 
   [[nodiscard]] std::span<const Duration> waits() const { return waits_; }
