@@ -263,7 +263,7 @@ TEST_CASE("what the path costs is told, and goes on over a rekey", "[board]") {
   // Which of two copies was answered nobody knows: the time stays what it was.
   it.pair.world.faults.lose_one_in = 1;
   it.pair.world.order(Pair::kLeft, 1, core::Order::probe);
-  it.run_for(500ms);
+  it.run_for(200ms);
   it.pair.world.faults = {};
   it.run_for(5s);
   CHECK(it.view().ike->requests == 2);
