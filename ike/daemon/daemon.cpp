@@ -428,8 +428,9 @@ void Daemon::stop(bool flush) {
 
 void Daemon::end_if_said_farewell() {
   if (!farewell_.has_begun()) return;
-  if (engine_.snapshot().sas > 0 && !farewell_.is_over()) return;
-  if (!std::exchange(withdraws_, true)) {
+  if (!withdraws_) {
+    if (engine_.snapshot().sas > 0 && !farewell_.is_over()) return;
+    withdraws_ = true;
     driver_.flush_kernel();
     router_.withdraw_all();
     if (!is_cut_short_) farewell_.wait_for_programs(settings_.gateway.routes.program_timeout);

@@ -26,11 +26,9 @@
 #include <poll.h>
 
 #include "ike/base/limits.h"
-#include "ike/core/proposal.h"
-#include "ike/crypto/openssl_provider.h"
-#include "ike/daemon/system/random.h"
 #include "ike/v2/payload_access.h"
 #include "ike/wire/message.h"
+#include "tests/interop/init_requests.h"
 #include "tests/interop/sockets.h"
 
 namespace ipsec::interop {
@@ -38,18 +36,11 @@ namespace {
 
 constexpr int kWrongUsage = 2;
 constexpr std::size_t kRequestsMax = 1000;
-constexpr std::size_t kNonceBytes = 32;
 // An answer is waited for as long, and the request sent as often.
 constexpr int kAnswerWaitMs = 2000;
 constexpr int kSends = 3;
 
 enum class Answer : std::uint8_t { half_open, cookie };
-
-struct Flood {
-  std::vector<UniqueFd> sockets;
-  wire::Payloads payloads;  // all but the nonce
-  SystemRandom random;
-};
 
 Address address_of(std::string_view text) {
   const auto address = Address::parse(text);
@@ -61,35 +52,6 @@ UniqueFd socket_of(std::string_view pair) {
   const auto comma = std::min(pair.find(','), pair.size());
   const auto remote = pair.substr(std::min(comma + 1, pair.size()));
   return connected_socket(address_of(pair.substr(0, comma)), {address_of(remote), kIkePort});
-}
-
-wire::Payloads payloads_of(const crypto::KeyExchange& key) {
-  const core::IkeOffer offer{{find_encryption("aes128")},
-                             {find_integrity("sha256")},
-                             {find_prf("prfsha256")},
-                             {find_group("x25519")}};
-  const ByteView value = key.public_value();
-  wire::Payloads payloads;
-  payloads.emplace_back(core::write_offers(core::IkeOffers{offer}, {}));
-  payloads.emplace_back(wire::KePayload{static_cast<std::uint16_t>(key.group()), to_bytes(value)});
-  return payloads;
-}
-
-//   HDR, SAi1, KEi, Ni -->
-Bytes request_of(Flood& flood) {
-  Bytes drawn(sizeof(std::uint64_t) + kNonceBytes);
-  flood.random.fill(drawn);
-  wire::Header header;
-  for (const auto byte : std::span(drawn).first<sizeof(std::uint64_t)>()) {
-    header.initiator_spi.value = header.initiator_spi.value << 8U | byte;
-  }
-  header.exchange = wire::ExchangeType::ike_sa_init;
-  header.flags.initiator = true;
-  auto payloads = flood.payloads;
-  payloads.emplace_back(wire::NoncePayload{to_bytes(ByteView(drawn).last(kNonceBytes))});
-  auto message = wire::write_message(header, payloads);
-  if (!message) throw std::runtime_error("no request could be written");
-  return *std::move(message);
 }
 
 std::optional<Bytes> receive(const UniqueFd& socket) {
@@ -122,14 +84,11 @@ Answer ask(const UniqueFd& socket, const Bytes& request) {
 }
 
 int run(std::size_t requests, std::span<char*> pairs) {
-  const auto provider = crypto::OpensslProvider::create();
-  if (!provider) throw std::runtime_error(provider.error().what);
-  const auto key = (*provider)->generate(GroupId::x25519);
-  if (!key) throw std::runtime_error("no key");
-  Flood flood{{}, payloads_of(**key), {}};
-  for (const char* pair : pairs) flood.sockets.push_back(socket_of(pair));
+  InitRequests drawn;
+  std::vector<UniqueFd> sockets;
+  for (const char* pair : pairs) sockets.push_back(socket_of(pair));
   for (std::size_t sent = 0; sent < requests; ++sent) {
-    if (ask(flood.sockets[sent % flood.sockets.size()], request_of(flood)) == Answer::cookie) {
+    if (ask(sockets[sent % sockets.size()], drawn.next()) == Answer::cookie) {
       std::cout << "half_open=" << sent << " cookie=yes" << std::endl;
       return 0;
     }
