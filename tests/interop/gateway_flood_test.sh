@@ -14,7 +14,7 @@
 # shellcheck source-path=SCRIPTDIR source=gateway_peer.sh
 . "$(dirname "$0")/gateway_peer.sh"
 
-readonly a_second=5000 seconds=15 connections=20 least_during=5
+readonly a_second=5000 seconds=15 connections=20 least_during=2
 readonly memory_limit_kib=65536
 
 main() {
