@@ -15,6 +15,7 @@ RetransmitSchedule RetransmitSchedule::established(Duration timeout) {
   static constexpr std::array kShares{64, 96, 144, 216, 324, 486, 729};
   static constexpr auto kAll = std::accumulate(kShares.begin(), kShares.end(), 0);
   std::vector<Duration> waits;
+  waits.reserve(kShares.size());
   for (const int share : kShares) waits.push_back(timeout * share / kAll);
   // The last wait takes what the divisions left over, so that the sum is exact.
   waits.back() += timeout - std::accumulate(waits.begin(), waits.end(), Duration::zero());
