@@ -87,20 +87,27 @@ class Carrier final : public TunnelPort {
   Committed committed_;
 };
 
-// Wakes the loop when peers, and then route programs, have had their time: nothing else need happen
-// by then.
+// What a daemon that takes everything down waits for: its peers, then its route programs, each for
+// so long at most. Wakes the loop when their time is over: nothing else need happen by then.
 class Farewell final : public Timed {
  public:
+  enum class Waits : std::uint8_t { for_nothing, for_peers, for_programs };
+
   explicit Farewell(Loop& loop) : loop_(loop) { loop_.add(*this); }
   Farewell(const Farewell&) = delete;
   Farewell& operator=(const Farewell&) = delete;
   ~Farewell() override { loop_.remove(*this); }
 
-  void begin() { until_ = loop_.now() + kFarewell; }
-  // Once; a program that takes longer is ended anyway.
-  void wait_for_programs(Duration longest) { until_ = loop_.now() + longest; }
-  void cut_short() { until_ = loop_.now(); }
-  [[nodiscard]] bool has_begun() const { return until_ != kNever; }
+  void wait(Waits waits, Duration longest) {
+    waits_ = waits;
+    until_ = is_cut_short_ ? loop_.now() : loop_.now() + longest;
+  }
+  // For what is waited for now, and for what would be next.
+  void cut_short() {
+    is_cut_short_ = true;
+    until_ = loop_.now();
+  }
+  [[nodiscard]] Waits waits() const { return waits_; }
   [[nodiscard]] bool is_over() const { return loop_.now() >= until_; }
 
   [[nodiscard]] Time next_deadline() const override { return until_; }
@@ -108,7 +115,9 @@ class Farewell final : public Timed {
 
  private:
   Loop& loop_;
+  Waits waits_ = Waits::for_nothing;
   Time until_ = kNever;
+  bool is_cut_short_ = false;
 };
 
 // The file may be missing where nobody named one: then everything is at its default.
@@ -243,8 +252,6 @@ class Daemon {
   SystemRandom random_;
   Notify notify_;
   Farewell farewell_;
-  bool is_cut_short_ = false;
-  bool withdraws_ = false;  // the last thing there is to wait for
   core::Engine engine_;
   Board board_;
   Chronicle chronicle_;
@@ -411,15 +418,11 @@ std::vector<std::string> Daemon::apply_boot_files() {
 }
 
 void Daemon::stop(bool flush) {
-  if (farewell_.has_begun()) {
-    // Who cannot wait for the peers any longer still finds nothing left in the kernel.
-    if (flush) return;
-    is_cut_short_ = true;
-    farewell_.cut_short();
-    return;
-  }
-  if (!flush) return parts_.loop.stop();
-  farewell_.begin();
+  const bool leaves = farewell_.waits() != Farewell::Waits::for_nothing;
+  // Who cannot wait for the peers any longer still finds nothing left in the kernel.
+  if (!flush) return leaves ? farewell_.cut_short() : parts_.loop.stop();
+  if (leaves) return;
+  farewell_.wait(Farewell::Waits::for_peers, kFarewell);
   for (const auto* tunnel : configuration_.inventory().all<gateway::Tunnel>()) {
     const auto* running = configuration_.running(tunnel->meta.id);
     if (running != nullptr) driver_.handle(core::RemoveTunnel{running->id});
@@ -427,13 +430,13 @@ void Daemon::stop(bool flush) {
 }
 
 void Daemon::end_if_said_farewell() {
-  if (!farewell_.has_begun()) return;
-  if (!withdraws_) {
+  using Waits = Farewell::Waits;
+  if (farewell_.waits() == Waits::for_nothing) return;
+  if (farewell_.waits() == Waits::for_peers) {
     if (engine_.snapshot().sas > 0 && !farewell_.is_over()) return;
-    withdraws_ = true;
     driver_.flush_kernel();
     router_.withdraw_all();
-    if (!is_cut_short_) farewell_.wait_for_programs(settings_.gateway.routes.program_timeout);
+    farewell_.wait(Waits::for_programs, settings_.gateway.routes.program_timeout);
   }
   if (!router_.is_withdrawn() && !farewell_.is_over()) return;
   fitting_.release_all();

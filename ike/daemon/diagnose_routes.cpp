@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "ike/daemon/diagnose.h"
+#include "ike/daemon/views.h"
 #include "ike/gateway/spelling.h"
 
 namespace ipsec::daemon {
@@ -12,9 +13,9 @@ namespace {
 
 constexpr std::size_t kLinesAtMost = 5;
 
+// What is being put there is no fault yet.
 bool is_missing(const control::RouteView& route) {
-  return route.state != "ok" && route.state != "down" && route.state != "withdrawn" &&
-         route.state != "no table";
+  return is_amiss(route) && route.state != "pending";
 }
 
 std::string advice_for(const control::RouteView& route) {
@@ -34,7 +35,6 @@ void judge_missing(const control::RouteView& route, Findings& out) {
   const std::string what = fmt::format("route {} in table {}", route.destination, route.table);
   const std::string found =
       route.why.empty() ? route.state : fmt::format("{}: {}", route.state, route.why);
-  if (route.state == "pending") return out.note(what, "being put there");
   out.bad(what, found, advice_for(route));
 }
 
@@ -75,6 +75,9 @@ void judge_routes(const TunnelFacts& facts, Findings& out) {
              fmt::format("ipsecctl tunnel routes announce {}", facts.tunnel.meta.name));
   } else if (told == 0 && in_state("ok") == wanted) {
     out.good("routes", fmt::format("{} in the subnets' tables", wanted));
+  } else if (in_state("pending") != 0) {
+    out.note("routes",
+             fmt::format("{} of {}: the others are being put there", in_state("ok"), wanted));
   } else if (told == 0) {
     out.note("routes",
              fmt::format("{} of {}: the others come with the tunnel", in_state("ok"), wanted));

@@ -3,8 +3,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -18,10 +18,6 @@ namespace ipsec::daemon {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string in_words(int error) {
-  return std::strerror(error);  // NOLINT(concurrency-mt-unsafe): one thread writes the note
-}
 
 bool write_all(int fd, std::string_view text) {
   while (!text.empty()) {
@@ -61,7 +57,7 @@ std::expected<void, ConfigError> RouteNote::write(const std::set<route::Table>& 
     return std::unexpected(ConfigError{
         file_.string(), fmt::format("cannot be written: {}; a table that is taken out of the "
                                     "configuration while ipsecd is down would keep its routes",
-                                    in_words(error))});
+                                    std::generic_category().message(error))});
   };
   if (tables.empty()) {
     if (::unlink(file_.c_str()) != 0 && errno != ENOENT) return failed(errno);

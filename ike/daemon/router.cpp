@@ -8,6 +8,8 @@
 
 #include <fmt/format.h>
 
+#include "ike/daemon/views.h"
+
 namespace ipsec::daemon {
 namespace {
 
@@ -342,9 +344,7 @@ std::vector<control::RouteView> Router::view(const gateway::Tunnel& tunnel, bool
         view.why = "the tunnel has not come up since the daemon began";
       }
     }
-    const bool is_right = view.state == "ok" || view.state == "down" || view.state == "withdrawn" ||
-                          view.state == "no table";
-    if (!drift || !is_right) out.push_back(std::move(view));
+    if (!drift || is_amiss(view)) out.push_back(std::move(view));
   }
   return out;
 }

@@ -139,6 +139,11 @@ control::StepView view_of(const gateway::Step& step) {
   return view;
 }
 
+bool is_amiss(const control::RouteView& route) {
+  return route.state != "ok" && route.state != "down" && route.state != "withdrawn" &&
+         route.state != "no table";
+}
+
 bool matches(const ObjectView& object, std::string_view search) {
   while (!search.empty()) {
     const auto end = std::min(search.find(' '), search.size());

@@ -16,6 +16,10 @@ enum class Secrets : bool { left_out, shown };
                                           const gateway::Object& object, Secrets secrets);
 [[nodiscard]] control::StepView view_of(const gateway::Step& step);
 
+// Neither there nor rightly absent: what `routes --drift` lists. One that is being put there
+// counts.
+[[nodiscard]] bool is_amiss(const control::RouteView& route);
+
 // M113: each word of the search is somewhere in a name, id, remark or value, in whatever case.
 [[nodiscard]] bool matches(const control::ObjectView& object, std::string_view search);
 

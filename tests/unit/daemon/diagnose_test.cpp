@@ -318,6 +318,10 @@ TEST_CASE("a route that is not in its table is told of with what to do", "[diagn
   CHECK_FALSE(has(facts, "routes"));
   facts.delivered[1] = route("10.3.0.0/24", "down", "");
   CHECK(finding(facts, "routes").found == "1 of 2: the others come with the tunnel");
+  facts.delivered[1] = route("10.3.0.0/24", "pending", "");
+  CHECK(finding(facts, "routes").grade == Grade::note);
+  CHECK(finding(facts, "routes").found == "1 of 2: the others are being put there");
+  CHECK_FALSE(has(facts, "route 10.3.0.0/24 in table 101"));
   facts.delivered[1] = route("10.3.0.0/24", "withdrawn", "");
   CHECK(contains(finding(facts, "routes").advice, "tunnel routes announce"));
   facts.delivered.assign(8, route("10.3.0.0/24", "failed", "no such device"));
