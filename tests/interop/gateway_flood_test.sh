@@ -80,13 +80,12 @@ charon_connects_all_the_while() {
     took_ms=$(((${EPOCHREALTIME/./} - begun_us) / 1000))
     [ "$took_ms" -le "$longest_ms" ] || longest_ms=$took_ms
     swan --terminate --ike c1 --timeout 10 || fail "connection $i did not end"
-    wait_until 5 "half a second is over" after $((begun_us + 500000))
+    wait_until 5 "half a second is over" is_past $((begun_us + 500000))
   done
   [ "$during" -ge $least_during ] || fail "only $during connections were during the flood"
   printf 'ok %s connections of %s while it flooded, the longest took %s ms\n' "$during" \
     "$connections" "$longest_ms" >&2
 }
-after() { [ "${EPOCHREALTIME/./}" -ge "$1" ]; }
 
 the_flood_ends() {
   wait_until $((seconds + 10)) "the flood has ended" has_ended "${processes[flood]}"

@@ -111,9 +111,7 @@ right_start() {
 
 # shellcheck disable=SC2120  # further namespaces are optional
 end_both() {
-  ask stop --flush --yes
-  wait_until 20 "ipsecd ends" has_ended "${processes[ipsecd-gw-left]}"
-  stop ipsecd-gw-left
+  end_limit_s=20 gateway_end gw-left
   if [ -n "${processes[charon]:-}" ]; then stop charon; fi
   wait_until 10 "charon's SAs are gone" is_empty_of_xfrm gw-right
   expect_nothing_left gw-left gw-right "$@"

@@ -40,9 +40,7 @@ main() {
   pass left "${crossing[@]}"
   pass right "${crossing[@]}"
   expect_none_in_clear
-  ipsecctl_right stop --flush --yes
-  wait_until 20 "the right one ends" has_ended "${processes[ipsecd-gw-right]}"
-  stop ipsecd-gw-right
+  end_limit_s=20 gateway_end gw-right
   end_both
 }
 
@@ -102,8 +100,6 @@ charon_makes_way() {
   wait_until 10 "charon's SAs are gone" is_empty_of_xfrm gw-right
   unset "processes[charon]"
 }
-
-ipsecctl_right() { quietly_in_ns gw-right ipsecctl --run-dir "$scratch/gw-right/run" "$@"; }
 
 both_of_ours_begin() {
   say "both of ours begin ${#crossing[@]} tunnels at the same instant"

@@ -34,12 +34,7 @@ main() {
   expect_no_clear_text capture 192.168.0.0/16 2001:db8:1::/64 2001:db8:3::/64
   nobody_is_named_on_the_wire
   it_comes_up_from_the_other_side
-  ctl gw-left stop --flush --yes >&2
-  wait_until 10 "the daemon ends" has_ended "${processes[ipsecd-gw-left]}"
-  stop ipsecd-gw-left
-  ctl gw-right stop --flush --yes >&2
-  wait_until 10 "the daemon ends" has_ended "${processes[ipsecd-gw-right]}"
-  stop ipsecd-gw-right
+  gateway_end gw-left gw-right
   expect_nothing_left gw-left gw-right
 }
 

@@ -174,9 +174,7 @@ the_end() {
   stop bird-border
   stop bird-gw-left
   stop ipsecd-gw-right
-  ctl gw-left stop --flush --yes >&2
-  wait_until 10 "the daemon has ended" has_ended "${processes[ipsecd-gw-left]}"
-  unset "processes[ipsecd-gw-left]"
+  gateway_end gw-left
   expect_nothing_left gw-left
 }
 

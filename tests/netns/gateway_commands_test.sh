@@ -200,9 +200,7 @@ deleting_needs_a_yes() {
 
 a_stop_with_flush_leaves_nothing() {
   say "stop"
-  ctl gw-left stop --flush --yes
-  wait_until 10 "the daemon ends" has_ended "${processes[ipsecd-gw-left]}"
-  stop ipsecd-gw-left
+  gateway_end gw-left
   wait_until 10 "the other side knows" right_has_no_sas
   stop ipsecd-gw-right
   expect_nothing_left gw-left

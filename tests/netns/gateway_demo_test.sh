@@ -15,9 +15,7 @@
 
 # To standard output, which the caller of a scenario sees; narration stays in the log of a failure.
 main() {
-  local narrated=$scratch/narrated
-  exec 4>&2
-  if [ -n "${IPSEC_DEMO:-}" ]; then exec 2>"$narrated" {narration}>&4; fi
+  if [ -n "${IPSEC_DEMO:-}" ]; then exec 2>"$scratch/narrated"; fi
   cd "$scratch"
   two_sites
   chapter "Each site declares what there is. The left one first: it waits for its peer."
@@ -172,12 +170,7 @@ all_goes() {
   expect_eq "$output" "" "SAs at gw-left"
   shown gw-left ip xfrm policy list nosock
   expect_eq "$output" "" "policies at gw-left"
-  local gateway
-  for gateway in gw-left gw-right; do
-    ctl "$gateway" stop --flush --yes >&2
-    wait_until 10 "the daemon of $gateway has ended" has_ended "${processes[ipsecd-$gateway]}"
-    unset "processes[ipsecd-$gateway]"
-  done
+  gateway_end gw-left gw-right
   expect_nothing_left gw-left gw-right web db app log wire
 }
 

@@ -238,9 +238,7 @@ ours_of_devices() { quietly_in_ns hub ip -oneline link show | grep ' to-[1-3]@' 
 the_end() {
   local site
   for site in 1 2 3; do stop "ipsecd-site-$site"; done
-  ctl hub stop --flush --yes >&2
-  wait_until 20 "the hub's daemon has ended" has_ended "${processes[ipsecd-hub]}"
-  unset 'processes[ipsecd-hub]'
+  end_limit_s=20 gateway_end hub
   expect_nothing_left hub web
   expect_empty "devices of ours" ours_of_devices
 }

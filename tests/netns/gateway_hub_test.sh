@@ -230,10 +230,7 @@ one_end_leaves_the_others() {
   wait_until 30 "example-2 has ended" \
     log_says ipsecd-hub "tunnel=example-2 phase=1 event=ike-down"
   expect_eq "$(ctl hub -o csv status | wc -l)" 2 "lines of status"
-  ctl hub stop --flush --yes >&2
-  wait_until 10 "the hub's daemon has ended" has_ended "${processes[ipsecd-hub]}"
-  wait "${processes[ipsecd-hub]}" || true
-  unset 'processes[ipsecd-hub]'
+  gateway_end hub
   expect_nothing_left hub
 }
 

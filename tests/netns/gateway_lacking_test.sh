@@ -137,10 +137,7 @@ with_the_modules_all_come_up() {
 
 without_esp() {
   say "without ESP over IPv4"
-  ctl gw-left stop --flush --yes
-  ctl gw-right stop --flush --yes
-  wait_until 30 "both have ended" both_have_ended
-  unset 'processes[ipsecd-gw-left]' 'processes[ipsecd-gw-right]'
+  gateway_end gw-left gw-right
   take_away esp4
   gateway_start gw-left
   gateway_start gw-right
@@ -149,10 +146,6 @@ without_esp() {
   expect_fails ping_passes
   stop ipsecd-gw-left
   stop ipsecd-gw-right
-}
-
-both_have_ended() {
-  has_ended "${processes[ipsecd-gw-left]}" && has_ended "${processes[ipsecd-gw-right]}"
 }
 
 main "$@"

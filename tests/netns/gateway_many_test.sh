@@ -209,7 +209,7 @@ a_rekey_of_all_moves_nothing() {
   in_ns gw-left "$repository/tests/support/age_sas.py" $((limit_kb * 1024)) <"$scratch/outbound"
   a_packet_each
   wait_until 60 "all are rekeyed" has_events child-rekeyed "$tunnels"
-  settle
+  routes_settle
   unwatch gw-left
   expect_eq "$(moved gw-left)" "" "what the rekeys moved"
   all_are_up || fail "not all are up after the rekeys"
@@ -222,18 +222,14 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as it:
     for i in range($tunnels):
         it.sendto(b'x', (f'20.{i // 250}.{i % 250 + 1}.10', 9))"
 }
-# Longer than routes wait for their tunnel.
-settle() { wait_until 10 "2.5 s are over" after "$((${EPOCHREALTIME/./} + 2500000))"; }
-after() { [ "${EPOCHREALTIME/./}" -ge "$1" ]; }
 
 a_crash_moves_nothing() {
   watch gw-left
-  kill -KILL "${processes[ipsecd-gw-left]}"
-  wait "${processes[ipsecd-gw-left]}" 2>/dev/null || true
+  gateway_crash gw-left
   expect_eq "$(routes_in 101) $(routes_in 102)" "$tunnels $tunnels" "routes without a daemon"
   gateway_start gw-left
   wait_until 60 "all tunnels are up and routed" all_are_up
-  settle
+  routes_settle
   unwatch gw-left
   expect_eq "$(moved gw-left)" "" "what a crash and a restart moved"
 }
@@ -243,12 +239,7 @@ all_go_down() {
   quietly_in_ns gw-left ipsecctl --run-dir "$scratch/gw-left/run" tunnel down "${names[@]}" >&2
   wait_until 30 "no tunnel is up or routed" summary_is "0 0 0"
   expect_eq "$(routes_in all)" 0 "routes of ours"
-  local gateway
-  for gateway in gw-left gw-right; do
-    ctl $gateway stop --flush --yes >&2
-    wait_until 20 "the daemon of $gateway has ended" has_ended "${processes[ipsecd-$gateway]}"
-    unset "processes[ipsecd-$gateway]"
-  done
+  end_limit_s=20 gateway_end gw-left gw-right
   expect_nothing_left gw-left gw-right
   expect_empty "rules of ours" quietly_in_ns gw-left ip rule show table 101
 }

@@ -228,13 +228,9 @@ spis_differ_from() { local now; now=$(spis); [ -n "$now" ] && [ "$now" != "$1" ]
 
 a_stop_with_flush_leaves_nothing() {
   say "stop"
-  ctl gw-left stop --flush --yes
-  wait_until 10 "gw-left's daemon ends" has_ended "${processes[ipsecd-gw-left]}"
-  stop ipsecd-gw-left
+  gateway_end gw-left
   wait_until 10 "gw-right knows" is_at gw-right "it['phase1'] == 'up'" False
-  ctl gw-right stop --flush --yes
-  wait_until 10 "gw-right's daemon ends" has_ended "${processes[ipsecd-gw-right]}"
-  stop ipsecd-gw-right
+  gateway_end gw-right
   expect_nothing_left gw-left gw-right
 }
 

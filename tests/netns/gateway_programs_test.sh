@@ -185,11 +185,9 @@ a_new_ike_sa_changes_nothing() {
   ctl gw-left tunnel reconnect to-other >&2
   wait_until 20 "the tunnel is up" status_is connected
   carries
-  # Longer than routes wait for their tunnel.
-  wait_until 10 "2.5 s are over" after "$((${EPOCHREALTIME/./} + 2500000))"
+  routes_settle
   expect_eq "$(changes)" "$before" "changes that the API was told"
 }
-after() { [ "${EPOCHREALTIME/./}" -ge "$1" ]; }
 
 a_program_that_hangs() {
   say "a program that hangs"
@@ -257,9 +255,7 @@ a_deleted_tunnel_leaves_nothing() {
 
 the_end() {
   say "stop --flush leaves nothing with the API either"
-  ctl gw-left stop --flush --yes >&2
-  wait_until 20 "the daemon has ended" has_ended "${processes[ipsecd-gw-left]}"
-  unset 'processes[ipsecd-gw-left]'
+  end_limit_s=20 gateway_end gw-left
   expect_eq "$(<"$api/web.table") $(<"$api/db.table")" "[] []" "what the API has"
   stop api
   stop ipsecd-gw-right

@@ -202,7 +202,6 @@ one_line_carries_all() {
 
 the_smaller_metric_is_taken() {
   say "line-2 stands by"
-  local gateway
   for gateway in gw-left gw-right; do
     ctl $gateway tunnel set line-2 --route-metric 200 >&2
   done
@@ -219,7 +218,6 @@ the_smaller_metric_is_taken() {
 # The policies of both want the same place: one is in it, and the other comes when it is gone.
 without_devices() {
   say "without devices"
-  local gateway
   for gateway in gw-left gw-right; do
     ctl $gateway tunnel set line-1 --interface '' >&2
     ctl $gateway tunnel set line-2 --interface '' --route-metric 100 >&2
@@ -247,12 +245,7 @@ without_devices() {
 }
 
 the_end() {
-  local gateway
-  for gateway in gw-left gw-right; do
-    ctl $gateway stop --flush --yes >&2
-    wait_until 20 "the daemon of $gateway has ended" has_ended "${processes[ipsecd-$gateway]}"
-    unset "processes[ipsecd-$gateway]"
-  done
+  end_limit_s=20 gateway_end gw-left gw-right
   expect_nothing_left gw-left gw-right
 }
 

@@ -111,14 +111,7 @@ everything_goes_in_the_end() {
   rm -r "$scratch/gw-right/state"
   gateway_start gw-right
   has_no_device gw-right vpn-other || fail "a device of nobody is left"
-  ctl gw-left stop --flush --yes
-  ctl gw-right stop --flush --yes
-  wait_until 30 "both have ended" both_have_ended
+  gateway_end gw-left gw-right
   has_no_device gw-left vpn-other || fail "the device is left at gw-left"
-  unset 'processes[ipsecd-gw-left]' 'processes[ipsecd-gw-right]'
   expect_nothing_left gw-left gw-right
-}
-
-both_have_ended() {
-  has_ended "${processes[ipsecd-gw-left]}" && has_ended "${processes[ipsecd-gw-right]}"
 }

@@ -194,31 +194,23 @@ an_edit_moves_the_difference() {
   ctl gw-right subnet create lan4 --vpc vpc --cidr 192.168.4.0/24 >&2 || true
   wait_until 30 "the tunnel is connected anew" status_is connected
   wait_until 30 "web has its route" has_route web
-  sleep_until_settled
+  routes_settle
   unwatch db
   expect_eq "$(moved db | grep -F "$peer_range" || true)" "" \
     "what an edit moved of the range that stays"
   ctl gw-left tunnel set to-other --peer-cidrs "$peer_range" >&2
   wait_until 30 "the tunnel is connected anew" status_is connected
 }
-# Longer than routes wait for their tunnel.
-sleep_until_settled() { wait_until 10 "2.5 s are over" after "$((${EPOCHREALTIME/./} + 2500000))"; }
-after() { [ "${EPOCHREALTIME/./}" -ge "$1" ]; }
-
-crash() {
-  kill -KILL "${processes[ipsecd-gw-left]}"
-  wait "${processes[ipsecd-gw-left]}" 2>/dev/null || true
-}
 
 a_crash_moves_nothing() {
   wait_until 20 "web is reached" reaches web
   watch web
-  crash
+  gateway_crash gw-left
   has_route web
   gateway_start gw-left
   wait_until 30 "it is connected again" status_is connected
   wait_until 20 "web is reached" reaches web
-  sleep_until_settled
+  routes_settle
   unwatch web
   expect_eq "$(moved web)" "" "what a crash and a restart moved"
 }
@@ -264,7 +256,7 @@ nothing_leaks() {
 by_hand() {
   ctl gw-left tunnel set to-other --route-mode static --line-route-mode static >&2
   ctl gw-left tunnel down to-other >&2
-  sleep_until_settled
+  routes_settle
   has_route web
   say "static routes stay until they are withdrawn by hand"
   ctl gw-left tunnel routes withdraw to-other >&2
@@ -295,7 +287,7 @@ END
 # Nobody names the table any more when the daemon comes back.
 a_table_taken_out_while_it_was_down_is_cleared() {
   has_route db || fail "db has no route"
-  crash
+  gateway_crash gw-left
   sed -i "/netns=db-/d" "$scratch/gw-left/conf.d/site.toml"
   gateway_start gw-left
   wait_until 10 "what was left in db is gone" has_no_route db
@@ -310,9 +302,7 @@ the_end() {
   wait_until 10 "routes are cleared" has_no_route web
   expect_empty "routes in ghost" our_routes ghost
   stop ipsecd-gw-right
-  ctl gw-left stop --flush --yes >&2
-  wait_until 10 "the daemon has ended" has_ended "${processes[ipsecd-gw-left]}"
-  unset "processes[ipsecd-gw-left]"
+  gateway_end gw-left
   expect_nothing_left gw-left web db lab ghost
 }
 

@@ -4,6 +4,8 @@
 #   gateway_start NS [ARGUMENT...]   ipsecd there, its directories under $scratch/NS
 #   declare_site NS [TOML]           the file that is applied at its start: the usual site, and what
 #                                    is given goes into its tunnel
+#   gateway_end NS...                each takes its tunnels down and has ended, within end_limit_s
+#   gateway_crash NS                 it has no time to say anything
 #   ctl NS ARGUMENT...               ipsecctl of that daemon
 #   watch NS, moved NS, unwatch NS   what moves in the route tables there in between
 #
@@ -19,6 +21,21 @@ gateway_start() {
     --run-dir "$scratch/$namespace/run" --state-dir "$scratch/$namespace/state" \
     --conf-dir "$scratch/$namespace/conf.d" "$@"
   wait_until 20 "ipsecd in $namespace is ready" log_says "ipsecd-$namespace" event=ready
+}
+
+gateway_end() {
+  local namespace
+  for namespace; do
+    ctl "$namespace" stop --flush --yes >&2
+    wait_until "${end_limit_s:-10}" "the daemon of $namespace has ended" \
+      has_ended "${processes[ipsecd-$namespace]}"
+    stop "ipsecd-$namespace"
+  done
+}
+
+gateway_crash() {
+  kill -KILL "${processes[ipsecd-$1]}"
+  wait "${processes[ipsecd-$1]}" 2>/dev/null || true
 }
 
 # declare_site NS OWN_SUBNET PEER_SUBNET OWN_END PEER_END [LINES OF THE TUNNEL]
@@ -66,6 +83,9 @@ ctl() {
   shift
   in_ns "$namespace" ipsecctl --run-dir "$scratch/$namespace/run" "$@"
 }
+
+# Longer than routes wait for their tunnel.
+routes_settle() { wait_out 2500; }
 
 # --- what moves in route tables ----------------------------------------------------------------
 

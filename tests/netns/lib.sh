@@ -5,6 +5,7 @@
 #   in_ns NS CMD...            run CMD in a namespace, printing it first
 #   start NS NAME CMD...       the same in the background; NAME.log is its output; stop NAME
 #   wait_until S WHAT CMD...   poll until CMD succeeds, fail after S seconds. Never wait by sleeping
+#   wait_out MS                so long, where nothing may happen
 #   make_disk DIRECTORY KIB    a disk of its own there, to be filled or made read-only
 #   expect_*, fail, skip       checks; a failed one prints where and the state of all namespaces
 #   capture_start, _stop       packets on a link, complete and without loss
@@ -163,6 +164,12 @@ wait_until() {
   printf '.. until %s\n' "$description" >&2
   poll "$limit_s" "$@" || fail "not within $limit_s s: $description (last: $(<"$scratch/poll"))"
 }
+
+# wait_out MS: for what must not happen, or not sooner.
+wait_out() {
+  wait_until $(($1 / 1000 + 8)) "$1 ms are over" is_past $((${EPOCHREALTIME/./} + $1 * 1000))
+}
+is_past() { [ "${EPOCHREALTIME/./}" -ge "$1" ]; }
 
 poll() {
   local deadline_us=$((${EPOCHREALTIME/./} + $1 * 1000000))
