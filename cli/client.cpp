@@ -97,9 +97,10 @@ std::expected<void, ClientError> Client::send(control::Request& request) {
 std::expected<Client::Printed, ClientError> Client::ask_for_json(control::Request request) {
   if (auto sent = send(request); !sent) return std::unexpected(sent.error());
   while (true) {
-    const auto line = next_line(false);
+    control::JsonPrinter printer(request.id);
+    const auto line = next_line(false, &printer);
     if (!line) return std::unexpected(line.error());
-    if (auto printed = control::to_json(*line, request.id)) return *std::move(printed);
+    if (auto printed = printer.end(*line)) return *std::move(printed);
     auto answer = read(*line);
     if (!answer) return std::unexpected(answer.error());
     auto* reply = std::get_if<control::Reply>(&*answer);
@@ -164,7 +165,8 @@ std::expected<Client::Answer, ClientError> Client::read(std::string_view line) c
   return *std::move(answer);
 }
 
-std::expected<std::string, ClientError> Client::next_line(bool for_ever) {
+std::expected<std::string, ClientError> Client::next_line(bool for_ever,
+                                                          control::JsonPrinter* printer) {
   std::array<char, 65536> part{};
   while (true) {
     const auto end = read_.find('\n', searched_);
@@ -176,6 +178,7 @@ std::expected<std::string, ClientError> Client::next_line(bool for_ever) {
       return line;
     }
     searched_ = read_.size();
+    if (printer != nullptr) printer->take(read_);
     if (read_.size() > kAnswerBytes) return std::unexpected(broken("its answer does not end"));
     const Woke woke =
         wait_for(socket_.get(), For::reading, *interrupt_, for_ever ? std::nullopt : deadline());

@@ -48,7 +48,9 @@ class Client {
   [[nodiscard]] std::expected<void, ClientError> send(std::string_view line);
   [[nodiscard]] std::expected<Answer, ClientError> receive(bool for_ever);
   [[nodiscard]] std::expected<Answer, ClientError> read(std::string_view line) const;
-  [[nodiscard]] std::expected<std::string, ClientError> next_line(bool for_ever);
+  // The printer, if there is one, is shown the line while it comes.
+  [[nodiscard]] std::expected<std::string, ClientError> next_line(
+      bool for_ever, control::JsonPrinter* printer = nullptr);
   [[nodiscard]] Deadline deadline() const { return std::chrono::steady_clock::now() + limit_; }
   [[nodiscard]] ClientError broken(std::string_view why) const;
   [[nodiscard]] ClientError silent() const;

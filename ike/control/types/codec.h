@@ -23,7 +23,8 @@ namespace ipsec::control {
 
 namespace json {
 class Writer;
-}
+class Indenter;
+}  // namespace json
 
 // Bytes of a line, the newline included. A reply may be as long as it must.
 inline constexpr std::size_t kRequestBytes = std::size_t{16} * 1024 * 1024;
@@ -71,9 +72,27 @@ struct BadRequest {
 // The `result` member of a reply, indented for people and stable for programs: what
 // `ipsecctl -o json` prints. Without a newline at its end.
 [[nodiscard]] std::string to_json(const Result& result);
-// The same of a line that answers request `id` with a result, without a look at what it says;
-// nothing where it is another line.
-[[nodiscard]] std::optional<std::string> to_json(std::string_view line, std::uint64_t id);
+
+// The same of the line that answers request `id` with a result, without a look at what it says.
+// Much of it is done while the line still comes.
+class JsonPrinter {
+ public:
+  explicit JsonPrinter(std::uint64_t id);
+  JsonPrinter(JsonPrinter&&) noexcept;
+  JsonPrinter& operator=(JsonPrinter&&) noexcept;
+  JsonPrinter(const JsonPrinter&) = delete;
+  JsonPrinter& operator=(const JsonPrinter&) = delete;
+  ~JsonPrinter();
+
+  // The beginning of the line, each time more of it.
+  void take(std::string_view line);
+  // The whole line, once; nothing where it is another answer.
+  [[nodiscard]] std::optional<std::string> end(std::string_view line);
+
+ private:
+  std::string before_;  // the result
+  std::unique_ptr<json::Indenter> indenter_;
+};
 
 // "create": what `op` says.
 [[nodiscard]] std::string_view name_of(const Operation& operation);

@@ -186,10 +186,23 @@ std::expected<std::variant<Reply, EventView>, std::string> read_answer(std::stri
   return *std::move(answer);
 }
 
-std::optional<std::string> to_json(std::string_view line, std::uint64_t id) {
-  const std::string before = fmt::format(R"({{"v":{},"id":{},"ok":true,"result":)", kVersion, id);
-  if (!line.starts_with(before) || !line.ends_with('}')) return std::nullopt;
-  return json::indented(line.substr(before.size(), line.size() - before.size() - 1));
+JsonPrinter::JsonPrinter(std::uint64_t id)
+    : before_(fmt::format(R"({{"v":{},"id":{},"ok":true,"result":)", kVersion, id)),
+      indenter_(std::make_unique<json::Indenter>()) {}
+JsonPrinter::JsonPrinter(JsonPrinter&&) noexcept = default;
+JsonPrinter& JsonPrinter::operator=(JsonPrinter&&) noexcept = default;
+JsonPrinter::~JsonPrinter() = default;
+
+// The last byte may be the bracket that closes the reply.
+void JsonPrinter::take(std::string_view line) {
+  if (line.size() <= before_.size() || !line.starts_with(before_)) return;
+  indenter_->take(line.substr(before_.size(), line.size() - before_.size() - 1));
+}
+
+std::optional<std::string> JsonPrinter::end(std::string_view line) {
+  if (!line.starts_with(before_) || !line.ends_with('}')) return std::nullopt;
+  const auto result = line.substr(before_.size(), line.size() - before_.size() - 1);
+  return std::move(*indenter_).end(result);
 }
 
 std::string to_json(const Result& result) {

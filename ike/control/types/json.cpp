@@ -98,117 +98,12 @@ class Builder final : public nlohmann::json_sax<Library> {
   std::optional<std::string> error_;
 };
 
-bool is_plain(char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; }
-
-// Copies tokens and sets line breaks between them; that brackets, commas and colons stand where
-// they may is all that it looks at.
-class Indenter {
- public:
-  explicit Indenter(std::string_view text) : text_(text) { out_.reserve(2 * text.size()); }
-
-  std::optional<std::string> run() && {
-    while (at_ < text_.size()) {
-      if (!step()) return std::nullopt;
-    }
-    if (!open_.empty() || want_ != Want::comma_or_end) return std::nullopt;
-    return std::move(out_);
-  }
-
- private:
-  enum class Want : std::uint8_t { value, value_or_end, key, key_or_end, colon, comma_or_end };
-
-  bool step() {
-    const char c = text_[at_];
-    switch (c) {
-      case '{':
-      case '[':
-        return begin_value() && open(c);
-      case '}':
-      case ']':
-        return close(c);
-      case ',':
-        if (want_ != Want::comma_or_end || open_.empty()) return false;
-        want_ = open_.back() == '{' ? Want::key : Want::value;
-        return put(1);
-      case ':':
-        if (want_ != Want::colon) return false;
-        want_ = Want::value;
-        put(1);
-        out_ += ' ';
-        after_key_ = true;
-        return true;
-      case '"':
-        return take_string();
-      default:
-        return take_word();
-    }
-  }
-
-  bool put(std::size_t count) {
-    out_ += text_.substr(at_, count);
-    at_ += count;
-    return true;
-  }
-
-  void break_line() {
-    out_ += '\n';
-    out_.append(2 * open_.size(), ' ');
-  }
-
-  bool begin_value() {
-    if (want_ != Want::value && want_ != Want::value_or_end) return false;
-    if (!std::exchange(after_key_, false) && !open_.empty()) break_line();
-    return true;
-  }
-
-  bool open(char bracket) {
-    open_ += bracket;
-    want_ = bracket == '{' ? Want::key_or_end : Want::value_or_end;
-    return put(1);
-  }
-
-  bool close(char bracket) {
-    const Want empty = bracket == '}' ? Want::key_or_end : Want::value_or_end;
-    const bool fits = !open_.empty() && open_.back() == (bracket == '}' ? '{' : '[');
-    if (!fits || (want_ != Want::comma_or_end && want_ != empty)) return false;
-    open_.pop_back();
-    if (want_ == Want::comma_or_end) break_line();
-    want_ = Want::comma_or_end;
-    return put(1);
-  }
-
-  bool take_string() {
-    if (want_ == Want::key || want_ == Want::key_or_end) {
-      break_line();
-      want_ = Want::colon;
-    } else if (begin_value()) {
-      want_ = Want::comma_or_end;
-    } else {
-      return false;
-    }
-    for (std::size_t end = at_ + 1; end < text_.size(); ++end) {
-      if (text_[end] == '"') return put(end + 1 - at_);
-      if (text_[end] == '\\') ++end;
-    }
-    return false;
-  }
-
-  // A number, true, false or null.
-  bool take_word() {
-    if (!begin_value()) return false;
-    want_ = Want::comma_or_end;
-    static constexpr std::string_view kLetters = "0123456789+-.eEtrufalsn";
-    const auto end = std::min(text_.find_first_not_of(kLetters, at_), text_.size());
-    return end > at_ && put(end - at_);
-  }
-
-  std::string_view text_;
-  std::size_t at_ = 0;
-  std::string out_;
-  std::string open_;  // brackets
-  Want want_ = Want::value;
-  bool after_key_ = false;
-};
+// Without a branch for each byte: most texts are plain, and looked at to their end.
+bool is_plain(std::string_view text) {
+  bool plain = true;
+  for (const char c : text) plain &= c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+  return plain;
+}
 
 }  // namespace
 
@@ -232,12 +127,126 @@ Value* find(Object& object, std::string_view key) {
   return found == object.end() ? nullptr : &found->value;
 }
 
-std::optional<std::string> indented(std::string_view line) { return Indenter(line).run(); }
+// --- line breaks -------------------------------------------------------------------------------
+
+void Indenter::take(std::string_view text) {
+  text_ = text;
+  while (!broken_ && at_ < text_.size()) {
+    const std::size_t token = token_size();
+    if (token == 0) return;
+    broken_ = !step(token);
+  }
+}
+
+std::optional<std::string> Indenter::end(std::string_view text) && {
+  whole_ = true;
+  take(text);
+  if (broken_ || at_ < text_.size() || !open_.empty() || want_ != Want::comma_or_end) {
+    return std::nullopt;
+  }
+  return std::move(out_);
+}
+
+// Of the token at `at_`; 0 where its end is still to come.
+std::size_t Indenter::token_size() const {
+  static constexpr std::string_view kLetters = "0123456789+-.eEtrufalsn";
+  const char first = text_[at_];
+  if (first == '"') {
+    for (std::size_t end = at_ + 1; end < text_.size(); ++end) {
+      if (text_[end] == '"') return end + 1 - at_;
+      if (text_[end] == '\\') ++end;
+    }
+    return 0;
+  }
+  if (!kLetters.contains(first)) return 1;
+  const auto end = text_.find_first_not_of(kLetters, at_);
+  if (end == std::string_view::npos) return whole_ ? text_.size() - at_ : 0;
+  return end - at_;
+}
+
+bool Indenter::step(std::size_t token) {
+  const char c = text_[at_];
+  switch (c) {
+    case '{':
+    case '[':
+      if (!begin_value()) return false;
+      open_ += c;
+      want_ = c == '{' ? Want::key_or_end : Want::value_or_end;
+      break;
+    case '}':
+    case ']':
+      if (!close(c)) return false;
+      break;
+    case ',':
+      if (want_ != Want::comma_or_end || open_.empty()) return false;
+      want_ = open_.back() == '{' ? Want::key : Want::value;
+      break;
+    case ':':
+      if (want_ != Want::colon) return false;
+      want_ = Want::value;
+      ++at_;
+      out_ += ": ";
+      after_key_ = true;
+      return true;
+    default:
+      if (!begin_scalar(c)) return false;
+      break;
+  }
+  out_ += text_.substr(at_, token);
+  at_ += token;
+  return true;
+}
+
+bool Indenter::begin_scalar(char first) {
+  static constexpr std::string_view kLetters = "\"0123456789-tfn";
+  if (!kLetters.contains(first)) return false;
+  if (first == '"' && (want_ == Want::key || want_ == Want::key_or_end)) {
+    break_line();
+    want_ = Want::colon;
+    return true;
+  }
+  if (!begin_value()) return false;
+  want_ = Want::comma_or_end;
+  return true;
+}
+
+bool Indenter::begin_value() {
+  if (want_ != Want::value && want_ != Want::value_or_end) return false;
+  if (!std::exchange(after_key_, false) && !open_.empty()) break_line();
+  return true;
+}
+
+bool Indenter::close(char bracket) {
+  const Want empty = bracket == '}' ? Want::key_or_end : Want::value_or_end;
+  const bool fits = !open_.empty() && open_.back() == (bracket == '}' ? '{' : '[');
+  if (!fits || (want_ != Want::comma_or_end && want_ != empty)) return false;
+  open_.pop_back();
+  if (want_ == Want::comma_or_end) break_line();
+  want_ = Want::comma_or_end;
+  return true;
+}
+
+void Indenter::break_line() {
+  out_ += '\n';
+  out_.append(2 * open_.size(), ' ');
+}
+
+// --- reading -----------------------------------------------------------------------------------
 
 Parsed parse(std::string_view text, const Bounds& bounds) {
   Builder builder(bounds);
   Library::sax_parse(text.begin(), text.end(), &builder);
   return std::move(builder).result();
+}
+
+// --- writing -----------------------------------------------------------------------------------
+
+std::string Writer::take() {
+  // What follows is about as long.
+  const std::size_t size = out_.size();
+  std::string out = std::exchange(out_, {});
+  out_.reserve(size);
+  return out;
 }
 
 void Writer::key(std::string_view name) {
@@ -300,10 +309,10 @@ void Writer::break_line() {
 }
 
 void Writer::quote(std::string_view text) {
-  if (std::ranges::all_of(text, is_plain)) {
-    out_ += '"';
-    out_ += text;
-    out_ += '"';
+  if (is_plain(text)) {
+    const std::size_t size = out_.size();
+    out_.resize(size + text.size() + 2, '"');
+    text.copy(out_.data() + size + 1, text.size());
     return;
   }
   out_ += Library(text).dump(-1, ' ', false, Library::error_handler_t::replace);

@@ -54,9 +54,35 @@ struct Parsed {
 // The error names a place and never repeats what stands there, which may be a key.
 [[nodiscard]] Parsed parse(std::string_view text, const Bounds& bounds);
 
-// JSON in one line, as Writer writes it, with the line breaks of the other style; nothing where it
-// is no JSON. Strings and numbers pass as they are.
-[[nodiscard]] std::optional<std::string> indented(std::string_view line);
+// JSON in one line, as Writer writes it, with the line breaks of the other style, while it comes.
+// Copies tokens and sets line breaks between them; that brackets, commas and colons stand where
+// they may is all that it looks at.
+class Indenter {
+ public:
+  // `text` is what was given before and more of it.
+  void take(std::string_view text);
+  // All of it; nothing where it is no JSON.
+  [[nodiscard]] std::optional<std::string> end(std::string_view text) &&;
+
+ private:
+  enum class Want : std::uint8_t { value, value_or_end, key, key_or_end, colon, comma_or_end };
+
+  [[nodiscard]] std::size_t token_size() const;
+  [[nodiscard]] bool step(std::size_t token);
+  [[nodiscard]] bool begin_value();
+  [[nodiscard]] bool begin_scalar(char first);
+  [[nodiscard]] bool close(char bracket);
+  void break_line();
+
+  std::string_view text_;
+  std::size_t at_ = 0;
+  std::string out_;
+  std::string open_;  // brackets
+  Want want_ = Want::value;
+  bool after_key_ = false;
+  bool whole_ = false;
+  bool broken_ = false;
+};
 
 // Text goes out as it comes: the caller begins and ends in order.
 class Writer {
@@ -80,7 +106,7 @@ class Writer {
   void text(std::string_view value);
 
   // What was written since the last time; more may follow.
-  [[nodiscard]] std::string take() { return std::exchange(out_, {}); }
+  [[nodiscard]] std::string take();
 
  private:
   void begin(char bracket);

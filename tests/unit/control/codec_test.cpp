@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <set>
 
+#include <fmt/format.h>
+
 #include "ike/control/types/codec.h"
 #include "ike/gateway/schema/fields.h"
 #include "tests/support/control_examples.h"
@@ -96,6 +98,34 @@ TEST_CASE("the lines are those that the description shows") {
   CHECK(to_json(DoneReply{{"a", "b"}}) ==
         "{\n  \"type\": \"done\",\n  \"warnings\": [\n    \"a\",\n    \"b\"\n  ]\n}");
   CHECK(to_json(DoneReply{}) == "{\n  \"type\": \"done\",\n  \"warnings\": []\n}");
+}
+
+TEST_CASE("a result is printed while its line still comes, wherever it is cut") {
+  const Result result = DoneReply{{"a", R"(quoted: "b\", {}[], 0)", "", "\u00e9\n"}};
+  const std::string whole = write(Reply{7, result});
+  const std::string_view line = std::string_view(whole).substr(0, whole.size() - 1);
+  for (std::size_t cut = 0; cut <= line.size(); ++cut) {
+    JsonPrinter printer(7);
+    printer.take(line.substr(0, cut));
+    CHECK(printer.end(line) == to_json(result));
+  }
+  JsonPrinter by_bytes(7);
+  for (std::size_t size = 1; size < line.size(); ++size) by_bytes.take(line.substr(0, size));
+  CHECK(by_bytes.end(line) == to_json(result));
+}
+
+TEST_CASE("a line that is no result of the request is not printed") {
+  const auto printed = [](std::string_view line) { return JsonPrinter(7).end(line); };
+  constexpr std::string_view kGood = R"({"v":1,"id":7,"ok":true,"result":{"n":[1,-2.5e3,null]}})";
+  CHECK(printed(kGood) == "{\n  \"n\": [\n    1,\n    -2.5e3,\n    null\n  ]\n}");
+  CHECK_FALSE(JsonPrinter(8).end(kGood));
+  CHECK_FALSE(printed(R"({"v":1,"id":7,"ok":false,"error":{}})"));
+  for (const std::string_view broken :
+       {R"({"n":[1,])", R"({"n" 1})", R"({"n":1)", R"("n)", R"([1 2])", R"({1:2})", R"([})", "x",
+        "", "1,", R"({"n":1}])"}) {
+    CAPTURE(broken);
+    CHECK_FALSE(printed(fmt::format(R"({{"v":1,"id":7,"ok":true,"result":{}}})", broken)));
+  }
 }
 
 TEST_CASE("fields have the types of their table") {
