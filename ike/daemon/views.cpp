@@ -19,6 +19,8 @@ std::string name_in(const gateway::Inventory& inventory, const ObjectId& id) {
 }
 
 void derive(ObjectView& view, std::string name, std::string value) {
+  // More than any kind has: lists are made of thousands of these.
+  view.derived.reserve(8);
   view.derived.emplace_back(std::move(name), std::move(value));
 }
 
@@ -98,7 +100,9 @@ ObjectView view_of(const gateway::Inventory& inventory, const gateway::Object& o
   view.id = meta.id.to_string();
   view.name = meta.name;
   view.created = meta.created;
-  for (const Field& field : fields_of(view.kind)) {
+  const auto fields = fields_of(view.kind);
+  view.fields.reserve(fields.size());
+  for (const Field& field : fields) {
     if (field.shape == Shape::secret && secrets == Secrets::left_out) continue;
     FieldValue value = gateway::get_field(object, field.name);
     if (field.shape == Shape::reference) {

@@ -31,7 +31,11 @@ struct Codec {
     into = *std::move(read);
     return {};
   }
-  static FieldValue print(const V& value) { return {Spelling<V>::print(value)}; }
+  static FieldValue print(const V& value) {
+    FieldValue out;  // with no copy made, as its list of initializers would
+    out.push_back(Spelling<V>::print(value));
+    return out;
+  }
 };
 
 template <typename V>

@@ -2,8 +2,6 @@
 
 #include <charconv>
 
-#include <fmt/format.h>
-
 namespace ipsec {
 namespace {
 
@@ -53,7 +51,10 @@ std::optional<ObjectId> ObjectId::parse(std::string_view text) {
 }
 
 std::string ObjectId::to_string() const {
-  return fmt::format("{}{:0{}x}", id_prefix(kind), number, kDigits);
+  static constexpr std::string_view kHex = "0123456789abcdef";
+  std::string text(id_prefix(kind));
+  for (std::size_t i = kDigits; i-- > 0;) text += kHex[number >> 4 * i & 0xfU];
+  return text;
 }
 
 }  // namespace ipsec
