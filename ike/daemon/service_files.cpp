@@ -6,6 +6,7 @@
 #include "ike/daemon/declared.h"
 #include "ike/daemon/problems.h"
 #include "ike/daemon/service.h"
+#include "ike/gateway/formats/beside.h"
 #include "ike/gateway/formats/export.h"
 #include "ike/gateway/formats/import.h"
 #include "ike/gateway/formats/vendors.h"
@@ -67,7 +68,7 @@ Answer Service::run(const control::Import& it, const Asker& asker) {
     return usage_error(
         fmt::format("no format '{}' to import; there are swanctl and ipsec.conf", it.format));
   }
-  const auto imported =
+  auto imported =
       swanctl ? formats::read_swanctl(it.text) : formats::read_ipsec_conf(it.text, it.secrets_text);
   const std::string file = it.file.empty() ? "-" : it.file;
   if (!imported) {
@@ -76,6 +77,7 @@ Answer Service::run(const control::Import& it, const Asker& asker) {
     problem.text = gateway::toml::describe(imported.error(), file);
     return std::unexpected(error_of(std::vector{std::move(problem)}));
   }
+  formats::fit_beside(*imported, parts_.configuration.inventory(), asker.account);
   // Limits are for the day it is applied; what is refused here is what it could never be.
   const gateway::Inventory empty;
   gateway::Draft draft(empty, parts_.settings, maker(asker));

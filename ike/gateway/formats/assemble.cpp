@@ -17,7 +17,6 @@
 namespace ipsec::gateway::formats {
 namespace {
 
-constexpr std::string_view kVpcName = "imported";
 // Behind it a number may still come.
 constexpr std::size_t kForeignLongestName = 100;
 
@@ -46,7 +45,7 @@ std::string object_name(std::string_view name) {
 }
 
 std::string range_name(const Cidr& range) {
-  std::string out = fmt::format("{}-{}", kVpcName, range.to_string());
+  std::string out = fmt::format("{}-{}", kImportedVpc, range.to_string());
   std::ranges::replace_if(out, [](char c) { return c == '.' || c == ':' || c == '/'; }, '-');
   return out;
 }
@@ -106,7 +105,7 @@ class Assembling {
       declare_network();
       for (const Bundle& bundle : bundles_) declare_tunnel(bundle);
     }
-    in_order_of_kinds();
+    in_order_of_kinds(out_.declarations);
     out_.untaken = std::move(file_.untaken);
     std::ranges::sort(out_.untaken, {}, [](const Untaken& it) {
       return std::tuple(it.place, std::string_view(it.what), std::string_view(it.why));
@@ -159,17 +158,6 @@ class Assembling {
     }
   }
 
-  void in_order_of_kinds() {
-    std::vector<toml::Declaration> sorted;
-    sorted.reserve(out_.declarations.size());
-    for (const Kind kind : kKinds) {
-      for (toml::Declaration& it : out_.declarations) {
-        if (it.kind == kind) sorted.push_back(std::move(it));
-      }
-    }
-    out_.declarations = std::move(sorted);
-  }
-
   // --- what tunnels stand on ---------------------------------------------------------------------
 
   void declare(Kind kind, std::string name, Fields fields, std::uint32_t line) {
@@ -198,14 +186,14 @@ class Assembling {
     }
     subnets_ = outermost(std::move(ranges));
     const std::uint32_t line = bundles_.front().first->line;
-    declare(Kind::vpc, std::string(kVpcName), {{"cidrs", texts(subnets_)}}, line);
+    declare(Kind::vpc, std::string(kImportedVpc), {{"cidrs", texts(subnets_)}}, line);
     for (const Cidr& subnet : subnets_) {
       declare(Kind::subnet, range_name(subnet),
-              {{"vpc", {std::string(kVpcName)}}, {"cidr", {subnet.to_string()}}}, line);
+              {{"vpc", {std::string(kImportedVpc)}}, {"cidr", {subnet.to_string()}}}, line);
     }
-    file_.notes.push_back(
-        fmt::format("the local ranges became {} subnet{} of a VPC '{}' with no other ranges",
-                    subnets_.size(), subnets_.size() == 1 ? "" : "s", kVpcName));
+    file_.notes.push_back(fmt::format(
+        "the local ranges became {} subnet{} of VPC '{}'; it knows no ranges but those imported",
+        subnets_.size(), subnets_.size() == 1 ? "" : "s", kImportedVpc));
   }
 
   struct GatewayMade {
@@ -218,11 +206,11 @@ class Assembling {
     const auto found = gateways_.find(ike.local);
     if (found != gateways_.end()) return found->second;
 
-    GatewayMade made{unused(Kind::gateway, "imported"), std::nullopt};
+    GatewayMade made{unused(Kind::gateway, kImportedVpc), std::nullopt};
     const auto inside = std::ranges::find_if(
         subnets_, [&](const Cidr& subnet) { return ike.local && subnet.contains(*ike.local); });
     const Cidr& subnet = inside == subnets_.end() ? subnets_.front() : *inside;
-    Fields fields{{"vpc", {std::string(kVpcName)}}, {"subnet", {range_name(subnet)}}};
+    Fields fields{{"vpc", {std::string(kImportedVpc)}}, {"subnet", {range_name(subnet)}}};
     if (ike.local) {
       // A private address that says it is another one stands behind a NAT that shows that one.
       std::optional<Address> shown = ike.local;
@@ -381,6 +369,17 @@ class Assembling {
 };
 
 }  // namespace
+
+void in_order_of_kinds(std::vector<toml::Declaration>& declarations) {
+  std::vector<toml::Declaration> sorted;
+  sorted.reserve(declarations.size());
+  for (const Kind kind : kKinds) {
+    for (toml::Declaration& it : declarations) {
+      if (it.kind == kind) sorted.push_back(std::move(it));
+    }
+  }
+  declarations = std::move(sorted);
+}
 
 Imported assemble(ForeignFile file) { return Assembling(std::move(file)).run(); }
 

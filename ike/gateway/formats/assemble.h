@@ -69,6 +69,9 @@ struct ForeignFile {
 
 [[nodiscard]] Imported assemble(ForeignFile file);
 
+// What is referred to comes first; those of a kind stay as they are.
+void in_order_of_kinds(std::vector<toml::Declaration>& declarations);
+
 // "10.0.1.0/24,10.0.9.1-10.0.9.4" as prefixes. The error names the word, and why not.
 [[nodiscard]] std::expected<std::vector<Cidr>, std::string> read_ranges(std::string_view text);
 

@@ -24,6 +24,9 @@ struct Untaken {
   bool operator==(const Untaken&) const = default;
 };
 
+// The VPC that local ranges become subnets of.
+inline constexpr std::string_view kImportedVpc = "imported";
+
 struct Imported {
   std::vector<toml::Declaration> declarations;  // in the order of kinds; places are in the file
   std::vector<Untaken> untaken;                 // in the order of the file

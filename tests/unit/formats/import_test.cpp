@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <catch2/catch.hpp>
 
+#include "ike/gateway/access.h"
+#include "ike/gateway/formats/beside.h"
 #include "ike/gateway/formats/import.h"
 #include "tests/unit/gateway/site.h"
 
@@ -305,6 +307,67 @@ TEST_CASE("ipsec.conf: broken syntax is told with its line") {
   CHECK(wrong(" left=1.2.3.4\n").starts_with("f:1:1: a setting outside of all sections"));
   CHECK(wrong("conn a\n left\n").starts_with("f:2:1: expected KEY=VALUE"));
   CHECK(wrong("conn a\n left=\"x\n").starts_with("f:2:1: a quote is not closed"));
+}
+
+TEST_CASE("a second import stands beside the first, whose ranges and gateways stay") {
+  const auto conn = [](std::string_view name, std::string_view left, std::string_view range,
+                       std::string_view right) {
+    return fmt::format(
+        "conn {0}\n  left={1}\n  leftsubnet={2}\n  right={3}\n  rightsubnet={3}/32\n"
+        "  keyexchange=ikev2\n  authby=secret\n  auto=start\n",
+        name, left, range, right);
+  };
+  constexpr std::string_view kAnyKey = ": PSK \"a-key-for-all-of-them\"\n";
+  Site site;
+  const auto import = [&](std::string_view text) {
+    auto read = read_ipsec_conf(text, kAnyKey);
+    REQUIRE(read.has_value());
+    fit_beside(*read, site.inventory, kDefaultAccount);
+    const auto refusals = site.change([&](Draft& draft) {
+      for (const auto& it : read->declarations) draft.declare(it.kind, it.name, it.fields);
+    });
+    CHECK(refusals == Lines{});
+    return std::move(read->notes);
+  };
+  const auto value = [&](Kind kind, std::string_view name, std::string_view field) {
+    return get_field(*site.inventory.find(site.id(kind, name)), field);
+  };
+  const auto name_of_gateway = [&](std::string_view tunnel) {
+    const auto* it = site.inventory.get<Tunnel>(site.id(Kind::tunnel, tunnel));
+    return site.inventory.get<Gateway>(it->gateway)->meta.name;
+  };
+
+  import(conn("first", "198.51.100.7", "10.71.0.0/24", "203.0.113.71"));
+  import(conn("second", "198.51.100.7", "10.72.0.0/24", "203.0.113.72"));
+  CHECK(value(Kind::vpc, "imported", "cidrs") == FieldValue{"10.71.0.0/24", "10.72.0.0/24"});
+  CHECK(name_of_gateway("second") == "imported");
+  CHECK(value(Kind::tunnel, "first", "local_cidrs") == FieldValue{"10.71.0.0/24"});
+
+  SECTION("another address is another gateway, also to the same peer") {
+    import(conn("third", "198.51.100.8", "10.73.0.0/24", "203.0.113.71"));
+    CHECK(name_of_gateway("third") == "imported-2");
+    CHECK(name_of_gateway("first") == "imported");
+    CHECK(value(Kind::gateway, "imported-2", "public_address") == FieldValue{"198.51.100.8"});
+  }
+  SECTION("a range within an earlier one is no subnet of its own") {
+    import(conn("within", "198.51.100.8", "10.72.0.64/26", "203.0.113.73"));
+    CHECK(value(Kind::vpc, "imported", "cidrs") == FieldValue{"10.71.0.0/24", "10.72.0.0/24"});
+    const auto* gateway = site.inventory.get<Gateway>(site.id(Kind::gateway, "imported-2"));
+    CHECK(gateway->subnet == site.id(Kind::subnet, "imported-10-72-0-0-24"));
+  }
+  SECTION("a gateway that no import made keeps its name and its address") {
+    REQUIRE(site.create(
+                Kind::gateway, "imported-2",
+                {{"vpc", {"prod"}}, {"subnet", {"edge"}}, {"public_address", {"198.51.100.99"}}}) ==
+            Lines{});
+    import(conn("third", "198.51.100.8", "10.73.0.0/24", "203.0.113.74"));
+    CHECK(name_of_gateway("third") == "imported-3");
+    CHECK(value(Kind::gateway, "imported-2", "public_address") == FieldValue{"198.51.100.99"});
+  }
+  SECTION("the same file once more changes nothing") {
+    import(conn("second", "198.51.100.7", "10.72.0.0/24", "203.0.113.72"));
+    CHECK(site.plan.steps.empty());
+  }
 }
 
 TEST_CASE("an imported tunnel that the model refuses is refused with the model's reason") {
