@@ -22,6 +22,9 @@ if(IPSEC_SANITIZE)
   target_link_options(ipsec_flags INTERFACE -fsanitize=${IPSEC_SANITIZE})
 endif()
 if(IPSEC_FUZZ)
+  # Where nothing is pointed at, the address sanitizer stops as well; asking before each access made
+  # a third of the code, and of the time that compiling it takes. The preset asan asks.
+  target_compile_options(ipsec_flags INTERFACE -fno-sanitize=null)
   # Coverage of the rooms themselves is what guides the fuzzer; only its targets link the engine.
   # A target with IPSEC_NOT_FUZZED has code of its own that no fuzzer runs.
   target_compile_options(ipsec_flags INTERFACE

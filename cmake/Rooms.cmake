@@ -1,6 +1,7 @@
-# ipsec_room(NAME SOURCES... USES rooms... LIBS libraries...): a room of the house as a static
-# library. It reads cmake/rooms.txt and stops the configuration at a link that is not allowed there,
-# so a wrong arrow cannot even be built.
+# ipsec_room(NAME [NOT_FUZZED] SOURCES... USES rooms... LIBS libraries...): a room of the house as a
+# static library. It reads cmake/rooms.txt and stops the configuration at a link that is not allowed
+# there, so a wrong arrow cannot even be built. NOT_FUZZED: no fuzz target links it, so that a build
+# for fuzzing has nothing from optimising it.
 file(STRINGS "${CMAKE_SOURCE_DIR}/cmake/rooms.txt" _rooms_lines REGEX "^[^#]+\\|")
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/cmake/rooms.txt")
 
@@ -28,7 +29,7 @@ set(_lib_sqlite PkgConfig::sqlite)
 set(_lib_tomlplusplus PkgConfig::tomlplusplus)
 
 function(ipsec_room name)
-  cmake_parse_arguments(PARSE_ARGV 1 ARG "" "" "SOURCES;USES;LIBS")
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "NOT_FUZZED" "" "SOURCES;USES;LIBS")
   if(NOT DEFINED _room_${name}_may_use)
     message(FATAL_ERROR "room '${name}' is not in cmake/rooms.txt")
   endif()
@@ -40,6 +41,10 @@ function(ipsec_room name)
   add_library(ipsec_${name} STATIC ${ARG_SOURCES})
   target_include_directories(ipsec_${name} PUBLIC ${CMAKE_SOURCE_DIR})
   target_link_libraries(ipsec_${name} PUBLIC ipsec_flags PRIVATE ipsec_warnings)
+  if(IPSEC_FUZZ AND ARG_NOT_FUZZED)
+    target_compile_options(ipsec_${name} PRIVATE -O0)
+    set_target_properties(ipsec_${name} PROPERTIES IPSEC_NOT_FUZZED ON)
+  endif()
   foreach(used IN LISTS ARG_USES)
     target_link_libraries(ipsec_${name} PUBLIC ipsec_${used})
   endforeach()
