@@ -42,7 +42,7 @@ it_starts_once() {
   declare_site 3
   expect_status 0 $script start
   # Ready means ready: nothing is waited for here.
-  quietly_in_ns machine ss -Hlnu sport = 500 | grep -q . || fail "nobody listens on port 500"
+  [ -n "$(quietly_in_ns machine ss -Hlnu sport = 500)" ] || fail "nobody listens on port 500"
   expect_status 0 $script status
   expect_said "runs, as process $(pid_of_daemon)"
   local first

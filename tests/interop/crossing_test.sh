@@ -30,7 +30,7 @@ remote_ts=10.2.%s.0/24" --initiate --child n
 # our request, then our answer.
 expect_crossed() {
   local log
-  log=$(grep -o '\(generating\|parsed\) CREATE_CHILD_SA re[a-z]*' "$scratch/charon-says.log" | head -n 3)
+  log=$(grep -m 3 -o '\(generating\|parsed\) CREATE_CHILD_SA re[a-z]*' "$scratch/charon-says.log")
   [[ $log = "generating CREATE_CHILD_SA request"*"parsed CREATE_CHILD_SA request"* ]] ||
     fail "the rekeys did not cross:"$'\n'"$log"
 }

@@ -89,8 +89,6 @@ after_echoes() {
   "$@"
 }
 
-none_is_connected() { ! states | grep -q ,connected; }
-
 our_routes() { quietly_in_ns host-left ip route show proto "$ROUTE_PROTO"; }
 has_no_route() { [ -z "$(our_routes)" ]; }
 has_all_routes() {

@@ -17,9 +17,10 @@
 #   ask ARGUMENT...              ipsecctl at gw-left, without being printed
 #   status_of N EXPRESSION       of what `status` says of tN, as Python sees it
 #   wait_connected N...          until each is connected
+#   none_is_connected            of all, if they can be asked
 #   clear_is_seen N..., clear_is_blocked N...
 #   watch_clear, expect_none_in_clear
-#   flow NAME SECONDS SIZE N..., none_lost NAME LEAST
+#   flow NAME SECONDS SIZE N...  see flow_between of gateways.sh
 #   pass FROM N...               an echo each through the tunnels, all of them answered
 #   end_both [NS...]             both end, and nothing is left
 # shellcheck source-path=SCRIPTDIR source=../netns/gateways.sh
@@ -141,6 +142,11 @@ is_connected() {
 }
 wait_connected() { wait_until "${patience:-30}" "connected: $*" is_connected "$@"; }
 
+none_is_connected() {
+  local all_states
+  all_states=$(states) && ! grep -q ',connected$' <<<"$all_states"
+}
+
 left_says() { log_says ipsecd-gw-left "$1"; }
 # left_says_times COUNT WORDS: in so many lines or more.
 left_says_times() { [ "$(times_left_said "$2")" -ge "$1" ]; }
@@ -175,10 +181,7 @@ abridged() { if [ $# -gt 12 ]; then echo "$1 to ${!#}"; else echo "$*"; fi; }
 # see them in the beginning.
 readonly in_clear='net 10.1.0.0/16 or net 10.2.0.0/16'
 
-watch_clear() {
-  start wire clear tcpdump -i left -n -U -B 1024 -Z root -w "$scratch/clear.pcap" "$in_clear"
-  wait_until 10 "the watch is live" log_says clear 'listening on'
-}
+watch_clear() { capture_start wire left clear "$in_clear"; }
 
 expect_none_in_clear() {
   capture_stop clear
@@ -203,39 +206,9 @@ clear_is_blocked() {
 
 # --- counted flows -----------------------------------------------------------------------------
 
-readonly flow_program=$repository/tests/interop/flow.py
-
 # flow NAME SECONDS SIZE N...: a hundred datagrams a second through each, from either side.
 flow() {
-  local name=$1 seconds=$2 size=$3 pairs side
-  shift 3
-  for side in left right; do
-    set_pairs "$side" "$@"
-    start "host-$side" "$name-$side" python3 "$flow_program" "$scratch/$name.go" "$seconds" "$size" \
-      "${pairs[@]}"
-  done
-  for side in left right; do
-    wait_until 20 "$name-$side is ready" log_says "$name-$side" ready
-  done
-  : >"$scratch/$name.go"
-}
-
-# none_lost NAME LEAST: of each pair so many at least were sent, and all of them came.
-none_lost() {
-  local side pair sent received total=0
-  local -A came=()
-  for side in left right; do
-    wait_until 120 "$1-$side ends" has_ended "${processes[$1-$side]}"
-    unset "processes[$1-$side]"
-  done
-  while read -r pair sent received; do
-    came[${pair#*,},${pair%,*}]=$received
-  done < <(grep -h , "$scratch/$1-left.log" "$scratch/$1-right.log")
-  while read -r pair sent received; do
-    [ "$sent" -ge "$2" ] || fail "$1: only $sent datagrams of $pair were sent"
-    [ "$sent" = "${came[$pair]:-}" ] || fail "$1: of $sent datagrams of $pair came ${came[$pair]:-}"
-    total=$((total + sent))
-  done < <(grep -h , "$scratch/$1-left.log" "$scratch/$1-right.log")
-  [ "$total" -gt 0 ] || fail "$1 sent nothing: $(<"$scratch/$1-left.log")"
-  printf 'ok %s: %s datagrams, none lost\n' "$1" "$total" >&2
+  local pairs
+  set_pairs left "${@:4}"
+  flow_between "$1" "$2" "$3" "${pairs[@]}"
 }

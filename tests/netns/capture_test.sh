@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Goal: a capture holds every packet of its link, though tcpdump got no turn while they passed; and
 # where the kernel had to drop some, that is what the scenario is told.
-# Method: tcpdump is stopped (SIGSTOP) while pings pass, so the kernel's ring must hold them all.
+# Method: tcpdump is stopped (SIGSTOP) while pings pass, so the kernel's ring must hold them all. And
+# one that wants few packets is begun while many others pass, whose first it receives as well.
 #
 #      left                                   right
 #      eth0 --------------------------------- eth0
@@ -17,6 +18,7 @@ main() {
   in_ns left ping -q -c 1 10.9.0.2
   holds_all
   tells_of_drops
+  ends_with_a_filter
 }
 
 # A hundred echoes and their answers; 2 are of the address resolution, which may come again.
@@ -41,6 +43,19 @@ tells_of_drops() {
   expect_fails capture_stop_apart "$told"
   [[ $(<"$told") = *"the kernel dropped "*" packets of partial, for which its ring"* ]] ||
     fail "another reason: $(<"$told")"
+}
+
+ends_with_a_filter() {
+  local n
+  say "a filter that comes when packets already pass"
+  start left flood ping -q -f 10.9.0.2
+  for n in 1 2 3 4 5; do
+    capture_start right eth0 "few-$n" 'icmp[icmptype] == icmp-echo and ip[8] == 9'
+    in_ns left ping -q -c 2 -i 0.2 -t 9 10.9.0.2
+    capture_stop "few-$n"
+    expect_eq "$(packets "few-$n")" 2 "packets of the filter"
+  done
+  stop flood
 }
 
 # In a shell of its own, since a failed check ends the shell it is in.

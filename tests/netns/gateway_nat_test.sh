@@ -9,17 +9,16 @@
 #   host-left ----- gw-left ----- nat ===== wire ===== gw-right ----- host-right
 #     192.168.1.0/24   10.0.9.0/24    203.0.113.0/24      192.168.3.0/24
 #
-# User-mode Linux has no NAT by nftables.
 # kernel: qemu
 # time limit: 240
-# shellcheck source-path=SCRIPTDIR source=gateways.sh
-. "$(dirname "$0")/gateways.sh"
+# shellcheck source-path=SCRIPTDIR source=nat.sh
+. "$(dirname "$0")/nat.sh"
 
 readonly inner=10.0.9.2 right=203.0.113.2 nat_address=203.0.113.1 other_address=203.0.113.7
 
 main() {
   topology_behind_nat
-  nat_maps_to 20000-20999
+  nat_maps_to nat 20000-20999
   in_ns host-left ping -q -c 1 -W 2 192.168.3.10 >&2
   declare_left
   # The peer at any address is known by the name it gives itself, which is its private address.
@@ -72,55 +71,10 @@ route add 192.168.1.0/24 via $inner
 END
 }
 
-# nat_maps_to PORTS: of what it does not know it says nothing, as an answer would quote the packet,
-# and nothing that comes from outside goes there again.
-nat_maps_to() {
-  in_ns nat nft flush ruleset
-  in_ns nat nft "table ip nat { chain out { type nat hook postrouting priority srcnat;
-      oifname outside udp sport 4500 masquerade to :$1; oifname outside masquerade; };
-    chain say { type filter hook output priority filter;
-      oifname outside icmp type destination-unreachable drop; };
-    chain pass { type filter hook forward priority filter;
-      iifname outside oifname outside drop; }; }"
-}
-
-# line_has ADDRESS: instead of the one before, or the same one anew.
-line_has() {
-  ip_lines nat <<END
-address flush dev outside
-address add $1/24 dev outside
-route add default via $right
-END
-}
-
 declare_left() {
-  mkdir -p "$scratch/gw-left/conf.d"
-  cat >"$scratch/gw-left/conf.d/site.toml" <<END
-[[vpc]]
-name = "vpc"
-cidrs = ["192.168.1.0/24"]
-[[subnet]]
-name = "lan"
-vpc = "vpc"
-cidr = "192.168.1.0/24"
-[[gateway]]
-name = "gw"
-vpc = "vpc"
-subnet = "lan"
-public_address = "$nat_address"
-local_address = "$inner"
-[[peer]]
-name = "other"
-address = "$right"
-[[tunnel]]
-name = "to-other"
-gateway = "gw"
-peer = "other"
-local_cidrs = ["192.168.1.0/24"]
-peer_cidrs = ["192.168.3.0/24"]
-psk = "a-key-for-tests-only"
-ike = { local_id = "$inner" }
-END
+  site gw-left 1 $nat_address $inner
+  site_peer gw-left other $right
+  site_tunnel gw-left to-other other 3 $inner
 }
 
 # declare_right ADDRESS OF THE PEER
@@ -132,24 +86,6 @@ declare_right() {
 # --- what is seen of them --------------------------------------------------------------------------
 
 ping_passes() { quietly_in_ns host-left ping -q -c 1 -W 1 192.168.3.10; }
-# seen_at NS EXPRESSION: python's view of the tunnel's status there.
-seen_at() {
-  quietly_in_ns "$1" ipsecctl --run-dir "$scratch/$1/run" -o json status to-other | python3 -c "
-import json, sys
-it = json.load(sys.stdin)['tunnels'][0]
-ike = it.get('ike') or {}
-print($2)"
-}
-is_at() { [ "$(seen_at "$1" "$2")" = "$3" ]; }
-# remote_is ADDRESS FIRST LAST: as gw-right sees its peer; the ports are the first and last there are.
-remote_is() {
-  local remote
-  remote=$(seen_at gw-right "ike.get('remote')")
-  echo "$remote"
-  [ "${remote%:*}" = "$1" ] && [ "${remote##*:}" -ge "$2" ] && [ "${remote##*:}" -le "$3" ]
-}
-# Once each: a packet that met the move of an SA waits in an entry of the kernel's with the same SPI.
-spis() { quietly_in_ns gw-right ip xfrm state list nokeys | awk '$1 == "proto" { print $4 }' | sort -u; }
 events_of() { quietly_in_ns "$1" ipsecctl --run-dir "$scratch/$1/run" events --tunnel to-other; }
 
 # expect_shown NS WORDS: in what people read.
@@ -170,7 +106,7 @@ it_comes_up_on_4500() {
   expect_eq "$(seen_at gw-left "(ike['local'], ike['remote'])")" "('$inner:4500', '$right:4500')" \
     "ends at gw-left"
   expect_eq "$(seen_at gw-right "ike['local']")" "$right:4500" "own end at gw-right"
-  remote_is $nat_address 20000 20999 || fail "gw-right sees its peer elsewhere"
+  remote_is gw-right $nat_address 20000 20999 || fail "gw-right sees its peer elsewhere"
   expect_eq "$(seen_at gw-right "ike['peer_id']")" "$inner" "name of the peer at gw-right"
 }
 
@@ -188,43 +124,42 @@ both_know_of_the_nat() {
 other_ports_are_followed() {
   say "the NAT forgets, and gives other ports"
   local before
-  before=$(spis)
-  nat_maps_to 30000-30999
-  line_has $nat_address
+  before=$(spis_at gw-right)
+  nat_maps_to nat 30000-30999
+  line_has nat $nat_address $right
   wait_until 20 "it carries pings" ping_passes
-  wait_until 10 "gw-right has followed" remote_is $nat_address 30000 30999
+  wait_until 10 "gw-right has followed" remote_is gw-right $nat_address 30000 30999
   in_ns host-left ping -q -c 5 -i 0.2 -W 2 192.168.3.10 >&2
   in_ns host-right ping -q -c 5 -i 0.2 -W 2 192.168.1.10 >&2
-  [ "$(spis)" = "$before" ] || fail "it reconnected"
+  [ "$(spis_at gw-right)" = "$before" ] || fail "it reconnected"
   [[ $(events_of gw-right) = *peer-moved*"$nat_address:30"* ]] || fail "no event tells that the peer moved"
 }
 
 another_line_is_followed() {
   say "the line gets another address"
   local before
-  before=$(spis)
+  before=$(spis_at gw-right)
   # The kernel tells of a changed mapping at most every ten seconds; liveness is not waited for.
-  line_has $other_address
+  line_has nat $other_address $right
   ip_lines gw-right <<<"route replace default via $other_address"
   wait_until 30 "it carries pings" ping_passes
-  wait_until 10 "gw-right has followed" remote_is $other_address 30000 30999
+  wait_until 10 "gw-right has followed" remote_is gw-right $other_address 30000 30999
   in_ns host-right ping -q -c 5 -i 0.2 -W 2 192.168.1.10 >&2
-  [ "$(spis)" = "$before" ] || fail "it reconnected"
+  [ "$(spis_at gw-right)" = "$before" ] || fail "it reconnected"
 }
 
 the_nats_address_will_do_for_the_peer() {
   say "the peer by its NAT's address"
   local before
-  before=$(spis)
+  before=$(spis_at gw-right)
   declare_right $other_address
   kill -HUP "${processes[ipsecd-gw-right]}"
-  wait_until 30 "there are other SAs" spis_differ_from "$before"
+  wait_until 30 "there are other SAs" spis_differ_from gw-right "$before"
   wait_until 30 "it carries pings" ping_passes
-  remote_is $other_address 30000 30999 || fail "gw-right sees its peer elsewhere"
+  remote_is gw-right $other_address 30000 30999 || fail "gw-right sees its peer elsewhere"
   expect_eq "$(seen_at gw-left "ike['nat']")" here "NAT at gw-left"
   expect_eq "$(seen_at gw-right "ike['nat']")" there "NAT at gw-right"
 }
-spis_differ_from() { local now; now=$(spis); [ -n "$now" ] && [ "$now" != "$1" ]; }
 
 a_stop_with_flush_leaves_nothing() {
   say "stop"

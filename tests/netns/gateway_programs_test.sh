@@ -153,7 +153,8 @@ expect_trouble() {
   [[ $(shown) = *"$peer_range in table rest:"* ]] || fail "which route it is is not said: $(shown)"
   status_is connected || fail "the tunnel is not up"
   carries
-  ctl gw-left -o csv routes --drift | grep -q ",failed,\|,conflict," || fail "no drift is shown"
+  grep -q ",failed,\|,conflict," <<<"$(ctl gw-left -o csv routes --drift)" ||
+    fail "no drift is shown"
 }
 # Tried again with growing pauses, of 30 s at most.
 expect_recovery() {

@@ -21,7 +21,7 @@ route_based_gateways() {
 }
 
 ping_passes() { quietly_in_ns host-left ping -q -c 1 -W 1 192.168.3.10; }
-has_device() { quietly_in_ns "$1" ip -details link show dev "$2" | grep -qw "$kind"; }
+has_device() { grep -qw "$kind" <<<"$(quietly_in_ns "$1" ip -details link show dev "$2")"; }
 has_no_device() { ! quietly_in_ns "$1" ip link show dev "$2" 2>/dev/null; }
 index_of() { quietly_in_ns "$1" ip -oneline link show dev "$2" | cut -d: -f1; }
 # Its exit status says too whether the tunnel is up.

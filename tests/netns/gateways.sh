@@ -8,6 +8,8 @@
 #   gateway_crash NS                 it has no time to say anything
 #   ctl NS ARGUMENT...               ipsecctl of that daemon
 #   watch NS, moved NS, unwatch NS   what moves in the route tables there in between
+#   flow_between NAME SECONDS SIZE PAIR..., flow_ends NAME, none_lost NAME LEAST
+#                                    datagrams between host-left and host-right, counted
 #
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -105,3 +107,48 @@ monitor_sees() {
   log_says "monitor-$1" "$2"
 }
 moved() { grep -vE '198\.51\.10[01]\.0/24' "$scratch/monitor-$1.log" || true; }
+
+# --- counted flows -----------------------------------------------------------------------------
+
+readonly flow_program=$repository/tests/netns/flow.py
+
+# flow_between NAME SECONDS SIZE PAIR...: a hundred datagrams a second between the addresses of each
+# pair, "LEFT,RIGHT", from either side.
+flow_between() {
+  local name=$1 seconds=$2 size=$3 pair side reversed=()
+  shift 3
+  for pair; do reversed+=("${pair#*,},${pair%,*}"); done
+  start host-left "$name-left" python3 "$flow_program" "$scratch/$name.go" "$seconds" "$size" "$@"
+  start host-right "$name-right" python3 "$flow_program" "$scratch/$name.go" "$seconds" "$size" \
+    "${reversed[@]}"
+  for side in left right; do
+    wait_until 20 "$name-$side is ready" log_says "$name-$side" ready
+  done
+  : >"$scratch/$name.go"
+}
+
+# flow_ends NAME: sooner than it would, which is for what may take long.
+flow_ends() {
+  is_running "$1-left" || fail "$1 has ended by itself already"
+  rm "$scratch/$1.go"
+}
+
+# none_lost NAME LEAST: of each pair so many at least were sent, and all of them came.
+none_lost() {
+  local side pair sent received total=0
+  local -A came=()
+  for side in left right; do
+    wait_until 120 "$1-$side ends" has_ended "${processes[$1-$side]}"
+    unset "processes[$1-$side]"
+  done
+  while read -r pair sent received; do
+    came[${pair#*,},${pair%,*}]=$received
+  done < <(grep -h , "$scratch/$1-left.log" "$scratch/$1-right.log")
+  while read -r pair sent received; do
+    [ "$sent" -ge "$2" ] || fail "$1: only $sent datagrams of $pair were sent"
+    [ "$sent" = "${came[$pair]:-}" ] || fail "$1: of $sent datagrams of $pair came ${came[$pair]:-}"
+    total=$((total + sent))
+  done < <(grep -h , "$scratch/$1-left.log" "$scratch/$1-right.log")
+  [ "$total" -gt 0 ] || fail "$1 sent nothing: $(<"$scratch/$1-left.log")"
+  printf 'ok %s: %s datagrams, none lost\n' "$1" "$total" >&2
+}

@@ -4,8 +4,8 @@
   flow.py GO SECONDS SIZE SOURCE,DESTINATION...
 
 Says `ready` once all sockets are bound, and begins when the file GO is there. Each datagram bears its
-number. Ends when nothing has come for 3 s after the last was sent, and prints for each pair how many it
-sent and how many different ones it received. Where the machine is too slow it sends fewer, never
+number. Stops sending after SECONDS, or once the file GO is gone. Ends when nothing has come for 3 s
+after the last was sent, and prints for each pair how many it sent and how many different ones it received. Where the machine is too slow it sends fewer, never
 several at once. No echoes: of those the kernel itself drops answers when many come together.
 """
 
@@ -54,7 +54,8 @@ def main():
         pairs[pair.socket.fileno()] = pair
         poll.register(pair.socket.fileno(), select.EPOLLIN)
     print("ready", flush=True)
-    while not pathlib.Path(go).exists():
+    go = pathlib.Path(go)
+    while not go.exists():
         time.sleep(BETWEEN_S)
     now = due = time.monotonic()
     end = now + float(seconds)
@@ -64,6 +65,8 @@ def main():
             for pair in pairs.values():
                 pair.send()
             due = max(due + BETWEEN_S, time.monotonic())
+            if not go.exists():
+                end = now
         for number, _ in poll.poll(max(0, due - now) if now < end else SILENCE_S):
             pairs[number].receive()
             heard = time.monotonic()

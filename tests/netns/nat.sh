@@ -1,0 +1,115 @@
+# shellcheck shell=bash
+# Gateways behind routers that hide them: sourced in place of gateways.sh. A router's devices are
+# `inside` and `outside`.
+#
+#   nat_maps_to NS PORTS [INNER]     the router hides what is inside, and takes the ports of port 4500
+#                                    from this range; where INNER is given, IKE from outside comes
+#                                    to it
+#   nat_is_off NS                    it routes, and no more
+#   line_has NS ADDRESS VIA          the router's outside address; a masquerade forgets what it knew
+#                                    of the one before, or of the same one
+#   site NS SUBNET PUBLIC INNER      begins a file that is applied: a gateway with a private address
+#   site_peer NS NAME ADDRESS
+#   site_tunnel NS NAME PEER PEER_SUBNET LOCAL_ID [PEER_ID]
+#   seen_at NS EXPRESSION            of what status says of $tunnel there, as Python sees it: `it`,
+#                                    its `ike` or {}
+#   is_at NS EXPRESSION VALUE
+#   remote_is NS ADDRESS FIRST LAST  the peer's end as $tunnel of NS sees it; the ports it may have
+#   spis_at NS, spis_differ_from NS SPIS
+#
+# User-mode Linux has no NAT by nftables.
+# shellcheck source-path=SCRIPTDIR source=gateways.sh
+. "$(dirname "${BASH_SOURCE[0]}")/gateways.sh"
+
+tunnel=to-other
+
+# Nothing that comes from outside goes there again.
+nat_maps_to() {
+  local let_in=''
+  [ -z "${3:-}" ] || let_in="chain let_in { type nat hook prerouting priority dstnat;
+      iifname outside udp dport { 500, 4500 } dnat to $3; };"
+  route_with "$1" "table ip nat { $let_in chain out { type nat hook postrouting priority srcnat;
+      oifname outside udp sport 4500 masquerade to :$2; oifname outside masquerade; };
+    chain pass { type filter hook forward priority filter;
+      iifname outside oifname outside drop; }; }"
+}
+
+nat_is_off() { route_with "$1" ''; }
+
+# In one transaction: what passed between two would keep its private address for as long as the flow
+# lasts. Of what it does not know it says nothing, as an answer would quote the packet.
+route_with() {
+  in_ns "$1" nft "flush ruleset
+    table ip quiet { chain say { type filter hook output priority filter;
+      oifname outside icmp type destination-unreachable drop; }; }
+    $2"
+}
+
+line_has() {
+  ip_lines "$1" <<END
+address flush dev outside
+address add $2/24 dev outside
+route add default via $3
+END
+}
+
+site() {
+  mkdir -p "$scratch/$1/conf.d"
+  site_subnet=192.168.$2.0/24
+  cat >"$scratch/$1/conf.d/site.toml" <<END
+[[vpc]]
+name = "vpc"
+cidrs = ["$site_subnet"]
+[[subnet]]
+name = "lan"
+vpc = "vpc"
+cidr = "$site_subnet"
+[[gateway]]
+name = "gw"
+vpc = "vpc"
+subnet = "lan"
+public_address = "$3"
+local_address = "$4"
+END
+}
+
+site_peer() {
+  printf '[[peer]]\nname = "%s"\naddress = "%s"\n' "$2" "$3" >>"$scratch/$1/conf.d/site.toml"
+}
+
+site_tunnel() {
+  cat >>"$scratch/$1/conf.d/site.toml" <<END
+[[tunnel]]
+name = "$2"
+gateway = "gw"
+peer = "$3"
+local_cidrs = ["$site_subnet"]
+peer_cidrs = ["192.168.$4.0/24"]
+psk = "a-key-for-tests-only"
+ike = { local_id = "$5"${6:+, peer_id = \"$6\"} }
+END
+}
+
+seen_at() {
+  quietly_in_ns "$1" ipsecctl --run-dir "$scratch/$1/run" -o json status "$tunnel" | python3 -c "
+import json, sys
+it = json.load(sys.stdin)['tunnels'][0]
+ike = it.get('ike') or {}
+print($2)"
+}
+is_at() { [ "$(seen_at "$1" "$2")" = "$3" ]; }
+
+remote_is() {
+  local remote
+  remote=$(seen_at "$1" "ike.get('remote')")
+  echo "$remote"
+  [ "${remote%:*}" = "$2" ] && [ "${remote##*:}" -ge "$3" ] && [ "${remote##*:}" -le "$4" ]
+}
+
+# Once each: a packet that met the move of an SA waits in an entry of the kernel's with the same SPI.
+spis_at() { quietly_in_ns "$1" ip xfrm state list nokeys | awk '$1 == "proto" { print $4 }' | sort -u; }
+spis_differ_from() {
+  local now
+  now=$(spis_at "$1")
+  [ -n "$now" ] && [ "$now" != "$2" ]
+}
