@@ -240,8 +240,12 @@ void remove_child(Turn& turn, Association& association, ChildId id) {
 }
 
 void remove_all_children(Turn& turn, Association& association) {
-  while (!association.children.empty()) {
-    remove_child(turn, association, association.children.back().id);
+  // Whichever of a rule's children its policies point at.
+  for (const Child& child : std::exchange(association.children, {})) {
+    drop_halves(turn, child);
+    if (child.lingering() || child.unmade()) continue;
+    turn.act(core::RemovePolicies{policies_of(child)});
+    if (!child.successor) tell_down(turn, association, child);
   }
 }
 
@@ -313,7 +317,10 @@ void bequeath_children(Turn& turn, Association& from, Association& to) {
       continue;
     }
     if (child.has_outbound()) turn.act(core::RemoveSa{child.outbound_key()});
-    if (!child.lingering()) tell_down(turn, from, child);
+    if (!child.lingering()) {
+      drop_policies_if_last(turn, to, child);
+      tell_down(turn, from, child);
+    }
     child.phase = Lingering{turn.now + limits::kInboundLinger};
     child.rekey_at = kNever;
     child.expires_at = kNever;

@@ -91,7 +91,7 @@ void Engine::take(Command& input) {
   const bool lifts = input.order == Order::up || input.order == Order::reauthenticate;
   if (lifts && std::exchange(tunnel->held_down, false)) directory_.set(tunnel->config);
   if (input.order == Order::up) {
-    tunnel->acquired = true;
+    want(*tunnel);
     tunnel->tries = 0;
     tunnel->next_try = now_;
     return reconcile(*tunnel);
@@ -181,7 +181,7 @@ void Engine::take(KernelAcquired& input) {
   const auto config = directory_.find(input.reqid);
   Tunnel* tunnel = config != nullptr ? find(config->id) : nullptr;
   if (tunnel == nullptr) return;
-  tunnel->acquired = true;
+  want(*tunnel);
   reconcile(*tunnel);
 }
 

@@ -133,6 +133,7 @@ class Engine {
 
   // --- tunnels ---
   void reconcile(Tunnel& tunnel);
+  void want(Tunnel& tunnel);
   void start_try(Tunnel& tunnel);
   void reauthenticate(Tunnel& tunnel);
   void hold_down(Tunnel& tunnel);

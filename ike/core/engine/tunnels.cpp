@@ -23,6 +23,16 @@ void Engine::reconcile(Tunnel& tunnel) {
   start_try(tunnel);
 }
 
+// Of an association that is there the schedule makes what is missing, and its end is no reason to
+// bring it up again.
+void Engine::want(Tunnel& tunnel) {
+  const bool up = std::ranges::any_of(tunnel.sas, [this](SaId id) {
+    const v2::Sa* sa = find(id);
+    return sa != nullptr && sa->established() != nullptr && !sa->association->closing;
+  });
+  tunnel.acquired = !up;
+}
+
 void Engine::start_try(Tunnel& tunnel) {
   if (tunnel.config->remote.is_any()) return;
   auto sa = std::make_unique<v2::Sa>();
@@ -89,6 +99,8 @@ void Engine::obey(v2::Turn& turn, const v2::AssociationUp& signal) {
   Tunnel* tunnel = find(fresh.tunnel().id);
   if (tunnel == nullptr) return;
   tunnel->last_failure.reset();
+  // What asked has it. After its end the next packet asks, also one that comes before that end.
+  tunnel->acquired = false;
   if (tunnel->config->children.empty()) tunnel->tries = 0;
   // The answering side leaves the other rules to the side that asked, for a moment.
   if (fresh.role == wire::Role::responder) {
@@ -153,8 +165,6 @@ void Engine::obey(v2::Turn& turn, const v2::AssociationDown& signal) {
   Tunnel* tunnel = find(signal.association->tunnel->id);
   if (tunnel == nullptr) return;
   const bool short_lived = now_ - signal.association->established_at < limits::kRetryInterval;
-  // On traffic it comes back when a packet asks again.
-  if (tunnel->config->start == Start::on_traffic) tunnel->acquired = false;
   tunnel->next_try = std::max(tunnel->next_try, short_lived ? now_ + limits::kRefusedRetry : now_);
   for (const SaId id : tunnel->sas) {
     v2::Sa* sa = find(id);
