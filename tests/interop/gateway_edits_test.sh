@@ -174,6 +174,7 @@ spis_of() {
 spis_differ() {
   local now
   now=$(spis_of "$1")
+  printf 'before: %s\nnow: %s\n' "$2" "$now"
   [ -n "$now" ] && [ "$now" != "$2" ] && [ "$(comm -12 <(echo "$now") <(echo "$2") | wc -l)" = 0 ]
 }
 

@@ -1,21 +1,22 @@
 # shellcheck shell=bash
-# Runs scenarios, all in one boot of a kernel that has ESP. Prints a line for each, the log of those
-# that fail, and the sums as the last line. The `run` of a directory of scenarios sets `suite`, its
-# name, and `here`, the directory; sources this file and calls `main "$@"`.
+# Runs scenarios, all in one boot of a kernel that has ESP, or in as many as --guests says: each takes the
+# next scenario that none has taken. Prints a line for each, the log of those that fail, and the sums as
+# the last line. The `run` of a directory of scenarios sets `suite`, its name, and `here`, the
+# directory; sources this file and calls `main "$@"`.
 #
 # A scenario has 120 s, or what its line `# time limit: SECONDS` says; status 77 is a skip. Those
 # with a line `# kernel: NAME` run on that kernel, in a boot of their own where it is another one.
 set -euo pipefail
 
 # shellcheck disable=SC2154  # set by who sources this
-readonly usage="usage: tests/$suite/run [-v] [--kernel native|uml|qemu] [SCENARIO...]"
+readonly usage="usage: tests/$suite/run [-v] [--guests N] [--kernel native|uml|qemu] [SCENARIO...]"
 readonly here suite
 scenarios_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 readonly scenarios_root
 readonly default_limit_s=120 boot_limit_s=60 skipped_status=77
 readonly closing='^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$'
 
-verbose=no kernel='' scenarios=()
+verbose=no kernel='' guests=1 scenarios=()
 passed=0 failed=0 skipped=0
 
 main() {
@@ -27,9 +28,14 @@ main() {
   log=$(mktemp "${TMPDIR:-/tmp}/scenario.XXXXXX")
   trap 'rm -f "$log"' EXIT
   local name
-  for name in "${scenarios[@]}"; do run_scenario "$name"; done
+  for name in "${scenarios[@]}"; do
+    if is_ours "$name"; then run_scenario "$name"; fi
+  done
   report_sums
 }
+
+# The directory is the machine's, so the guests share it, and only one of them can make an entry.
+is_ours() { [ -z "${IPSECD_TAKEN:-}" ] || mkdir "$IPSECD_TAKEN/$1" 2>/dev/null; }
 
 report_sums() {
   echo "$passed passed, $failed failed, $skipped skipped"
@@ -43,6 +49,8 @@ parse_arguments() {
       -v) verbose=yes ;;
       --kernel) [ $# -ge 2 ] || refuse "--kernel needs a value"
         kernel=$2; shift ;;
+      --guests) [[ ${2:-} =~ ^[1-9]$ ]] || refuse "--guests needs a number from 1 to 9"
+        guests=$2; shift ;;
       -*) refuse "unknown option $1" ;;
       *) add_scenario "$1" ;;
     esac
@@ -72,45 +80,84 @@ all_scenarios() {
   done
 }
 
-# One boot for each kernel that is wanted; the closing lines of all are added up.
+# One boot for each kernel that is wanted, and of the usual one as many as there are guests; the closing
+# lines of all are added up.
 run_in_kernels() {
-  local name wanted output
+  local name wanted others=() lane lanes=()
   local -A of_kernel=()
   [ -n "$kernel" ] || kernel=$("$scenarios_root/scripts/in-kernel" --which)
-  for name in "${scenarios[@]}"; do
+  for name in $(longest_first "${scenarios[@]}"); do
     wanted=$(kernel_of "$name")
     of_kernel[${wanted:-$kernel}]+=" $name"
   done
-  output=$(mktemp "${TMPDIR:-/tmp}/scenarios.XXXXXX")
-  # Where it is to be removed is known now and not when the trap runs.
-  # shellcheck disable=SC2064
-  trap "rm -f '$output'" EXIT
   for wanted in "${!of_kernel[@]}"; do
-    # shellcheck disable=SC2086  # names are words
-    in_kernel "$wanted" ${of_kernel[$wanted]} 2>&1 | tee "$output" | grep -vE "$closing" || true
-    add_up "$wanted" "$output"
+    if [ "$wanted" != "$kernel" ]; then others+=("$wanted"); fi
   done
+  mkdir -p "$scenarios_root/build"
+  work=$(mktemp -d "$scenarios_root/build/scenarios.XXXXXX")
+  mkdir "$work/taken"
+  trap end_lanes EXIT
+  set -m
+  for ((lane = 1; lane <= guests; ++lane)); do
+    run_lane "$lane" "${others[@]}" "$kernel" &
+    lanes+=($!)
+    others=()
+  done
+  set +m
+  wait "${lanes[@]}"
+  for wanted in "$work"/sums.*; do add_up "$wanted"; done
   report_sums
 }
 
-in_kernel() {
-  local options=() name limit_s=$boot_limit_s which=$1
+end_lanes() {
+  local lane
+  for lane in $(jobs -p); do kill -- "-$lane" 2>/dev/null || true; done
+  rm -rf "$work"
+}
+
+# run_lane NUMBER KERNEL...: one guest after the other. Of several lanes each says a guest's words once it
+# has ended.
+run_lane() {
+  local lane=$1 wanted output=$work/output.$1
   shift
+  for wanted; do
+    is_left "${of_kernel[$wanted]:-}" || continue
+    if [ "$guests" = 1 ]; then
+      in_kernel "$wanted" 2>&1 | tee "$output" | grep -vE "$closing" || true
+    else
+      in_kernel "$wanted" >"$output" 2>&1 || true
+      grep -vE "$closing" "$output" || true
+    fi
+    grep -E "$closing" "$output" >"$work/sums.$lane.$wanted" ||
+      echo "FAIL the scenarios on kernel $wanted did not come to their end"
+  done
+}
+
+is_left() {
+  local name
+  for name in $1; do [ -d "$work/taken/$name" ] || return 0; done
+  return 1
+}
+
+longest_first() {
+  local name
+  for name; do echo "$(limit_of "$name") $name"; done | sort -s -k1,1nr | cut -d ' ' -f 2
+}
+
+in_kernel() {
+  local options=() names name limit_s=$boot_limit_s
   [ "$verbose" = no ] || options=(-v)
-  for name; do limit_s=$((limit_s + $(limit_of "$name") + 15)); done
-  "$scenarios_root/scripts/in-kernel" --kernel "$which" -t "$limit_s" \
-    -e IPSECD_BUILD_DIR "$here/run" ${options[@]+"${options[@]}"} "$@"
+  read -ra names <<<"${of_kernel[$1]}"
+  for name in "${names[@]}"; do limit_s=$((limit_s + $(limit_of "$name") + 15)); done
+  IPSECD_TAKEN=$work/taken "$scenarios_root/scripts/in-kernel" --kernel "$1" -t "$limit_s" \
+    -e IPSECD_BUILD_DIR -e IPSECD_TAKEN "$here/run" ${options[@]+"${options[@]}"} "${names[@]}"
 }
 
 # A kernel that died before its closing line counts as one failure.
 add_up() {
-  local line p=0 f=1 s=0
-  line=$(grep -E "$closing" "$2" | tail -n 1) || true
-  if [ -n "$line" ]; then
-    read -r p _ f _ s _ <<<"$line"
-  else
-    echo "FAIL the scenarios on kernel $1 did not come to their end"
-  fi
+  local p=0 f=1 s=0 line
+  line=$(tail -n 1 "$1")
+  [ -z "$line" ] || read -r p _ f _ s _ <<<"$line"
   passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 }
 
