@@ -19,6 +19,7 @@ std::expected<void, ConfigError> Configuration::commit(gateway::Plan&& plan, std
     leaving_[step.id] = inventory_.find(step.id);
   }
   inventory_ = std::move(plan.inventory);
+  ++revision_;
   // What goes leaves its ranges to what comes.
   for (const gateway::Step& step : plan.steps) {
     if (step.what == gateway::Step::What::remove && step.id.kind == Kind::tunnel) {

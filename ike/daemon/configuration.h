@@ -49,6 +49,8 @@ class Configuration {
   void carry_out_all();
 
   [[nodiscard]] const gateway::Inventory& inventory() const { return inventory_; }
+  // Rises with each change of it.
+  [[nodiscard]] std::uint64_t revision() const { return revision_; }
   [[nodiscard]] gateway::Store& store() { return store_; }
 
   [[nodiscard]] std::expected<void, ConfigError> commit(gateway::Plan&& plan, std::string_view who,
@@ -80,6 +82,7 @@ class Configuration {
 
   gateway::Store store_;
   gateway::Inventory inventory_;
+  std::uint64_t revision_ = 1;
   TunnelPort& port_;
   std::unordered_map<ObjectId, Running> running_;
   std::map<ObjectId, gateway::ObjectPointer> leaving_;

@@ -5,9 +5,11 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "ike/base/random.h"
+#include "ike/control/types/codec.h"
 #include "ike/control/types/replies.h"
 #include "ike/control/types/requests.h"
 #include "ike/daemon/board.h"
@@ -99,6 +101,7 @@ class Service final : public RequestHandler {
   [[nodiscard]] std::expected<Ids, control::Error> resolve_tunnels(
       const std::vector<std::string>& names, const Asker& asker) const;
   [[nodiscard]] control::ObjectView view(const ObjectId& id, Secrets secrets) const;
+  [[nodiscard]] control::PrintedObject print(const ObjectId& id);
   [[nodiscard]] control::TunnelStatusView status_of(const ObjectId& tunnel) const;
   // What the kernel holds of the tunnel, or why it does not say.
   void add_kernel(TunnelFacts& facts) const;
@@ -109,6 +112,9 @@ class Service final : public RequestHandler {
   [[nodiscard]] Answer finish(gateway::Plan&& plan, bool dry_run, const Asker& asker);
 
   Parts parts_;
+  // What lists print of objects, as of this revision of the configuration.
+  std::unordered_map<ObjectId, std::string> printed_;
+  std::uint64_t printed_at_ = 0;
 };
 
 }  // namespace ipsec::daemon

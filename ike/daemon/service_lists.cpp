@@ -54,14 +54,30 @@ Service::ListAnswer Service::list(const control::List& it, const Asker& asker,
     if (gateway::meta_of(*at->second).account == asker.account) ids.push_back(at->first);
   }
   sort_by_name(ids);
-  using Found = std::optional<control::ObjectView>;
+  using Found = std::optional<control::PrintedObject>;
   const auto look = [this, search = it.search](const ObjectId& id) -> Found {
     if (parts_.configuration.inventory().find(id) == nullptr) return std::nullopt;
-    auto object = view(id, Secrets::left_out);
-    return matches(object, search) ? Found(std::move(object)) : std::nullopt;
+    if (search.empty()) return print(id);
+    const auto object = view(id, Secrets::left_out);
+    return matches(object, search) ? Found(print(id)) : std::nullopt;
   };
-  return std::make_unique<Listed<control::ObjectView>>(
+  return std::make_unique<Listed<control::PrintedObject>>(
       std::move(ids), control::ListWriter::objects(number, it.kind), look);
+}
+
+// Programs ask for the same list again and again.
+control::PrintedObject Service::print(const ObjectId& id) {
+  const std::uint64_t revision = parts_.configuration.revision();
+  if (std::exchange(printed_at_, revision) != revision) printed_.clear();
+  auto [at, fresh] = printed_.try_emplace(id);
+  if (fresh) {
+    const gateway::Inventory& inventory = parts_.configuration.inventory();
+    at->second =
+        control::print_standing(view_of(inventory, *inventory.find(id), Secrets::left_out));
+  }
+  control::PrintedObject out{at->second, std::nullopt};
+  if (id.kind == Kind::tunnel) out.status = status_of(id);
+  return out;
 }
 
 Service::ListAnswer Service::list(const control::Status& it, const Asker& asker,

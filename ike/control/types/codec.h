@@ -34,6 +34,14 @@ inline constexpr std::size_t kRequestBytes = std::size_t{16} * 1024 * 1024;
 [[nodiscard]] std::string write(const Reply& reply);
 [[nodiscard]] std::string write(const EventView& event);
 
+// An object as lists print it: what stands, which one list may print for the next, and a tunnel's
+// status.
+struct PrintedObject {
+  std::string_view standing;
+  std::optional<TunnelStatusView> status;
+};
+[[nodiscard]] std::string print_standing(const ObjectView& object);
+
 // A reply that lists, in parts: all of them together are what write(Reply) makes of the whole list,
 // which need never stand in memory.
 class ListWriter {
@@ -46,7 +54,7 @@ class ListWriter {
   ListWriter& operator=(const ListWriter&) = delete;
   ~ListWriter();
 
-  void add(const ObjectView& object);
+  void add(const PrintedObject& object);
   void add(const TunnelStatusView& tunnel);
   void end();
   // What was written since the last time.

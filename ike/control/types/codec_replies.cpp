@@ -119,6 +119,16 @@ std::string write(const Reply& reply) {
   return out.take() + '\n';
 }
 
+std::string print_standing(const ObjectView& object) {
+  json::Writer out(json::Writer::Style::line);
+  out.begin_object();
+  json::ObjectWriter on(out);
+  standing_members(on, object);
+  out.end_object();
+  const std::string whole = out.take();
+  return whole.substr(1, whole.size() - 2);
+}
+
 // --- lists in parts ----------------------------------------------------------------------------
 
 ListWriter::ListWriter(std::uint64_t id, std::size_t type)
@@ -152,7 +162,13 @@ ListWriter::ListWriter(ListWriter&&) noexcept = default;
 ListWriter& ListWriter::operator=(ListWriter&&) noexcept = default;
 ListWriter::~ListWriter() = default;
 
-void ListWriter::add(const ObjectView& object) { json::write_value(*out_, object); }
+void ListWriter::add(const PrintedObject& object) {
+  out_->begin_object();
+  out_->members(object.standing);
+  json::ObjectWriter(*out_).may("status", object.status);
+  out_->end_object();
+}
+
 void ListWriter::add(const TunnelStatusView& tunnel) { json::write_value(*out_, tunnel); }
 
 void ListWriter::end() {

@@ -151,17 +151,24 @@ std::optional<std::string> Indenter::end(std::string_view text) && {
 std::size_t Indenter::token_size() const {
   static constexpr std::string_view kLetters = "0123456789+-.eEtrufalsn";
   const char first = text_[at_];
-  if (first == '"') {
-    for (std::size_t end = at_ + 1; end < text_.size(); ++end) {
-      if (text_[end] == '"') return end + 1 - at_;
-      if (text_[end] == '\\') ++end;
-    }
-    return 0;
-  }
+  if (first == '"') return string_size();
   if (!kLetters.contains(first)) return 1;
   const auto end = text_.find_first_not_of(kLetters, at_);
   if (end == std::string_view::npos) return whole_ ? text_.size() - at_ : 0;
   return end - at_;
+}
+
+// Most strings have no backslash, and are looked at in words instead of bytes.
+std::size_t Indenter::string_size() const {
+  const auto quote = text_.find('"', at_ + 1);
+  if (quote == std::string_view::npos) return 0;
+  const std::string_view inside = text_.substr(at_ + 1, quote - at_ - 1);
+  if (!inside.contains('\\')) return quote + 1 - at_;
+  for (std::size_t end = at_ + 1; end < text_.size(); ++end) {
+    if (text_[end] == '"') return end + 1 - at_;
+    if (text_[end] == '\\') ++end;
+  }
+  return 0;
 }
 
 bool Indenter::step(std::size_t token) {
@@ -254,6 +261,11 @@ void Writer::key(std::string_view name) {
   quote(name);
   out_ += style_ == Style::line ? ":" : ": ";
   after_key_ = true;
+}
+
+void Writer::members(std::string_view printed) {
+  before_value();
+  out_ += printed;
 }
 
 void Writer::null() {

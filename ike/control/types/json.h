@@ -68,6 +68,7 @@ class Indenter {
   enum class Want : std::uint8_t { value, value_or_end, key, key_or_end, colon, comma_or_end };
 
   [[nodiscard]] std::size_t token_size() const;
+  [[nodiscard]] std::size_t string_size() const;
   [[nodiscard]] bool step(std::size_t token);
   [[nodiscard]] bool begin_value();
   [[nodiscard]] bool begin_scalar(char first);
@@ -95,6 +96,10 @@ class Writer {
   void begin_array() { begin('['); }
   void end_array() { end(']'); }
   void key(std::string_view name);
+
+  // Of an object that has begun: what was printed for another one in this style, without its
+  // braces.
+  void members(std::string_view printed);
 
   void null();
   void flag(bool value);

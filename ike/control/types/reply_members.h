@@ -88,14 +88,19 @@ void members(Visitor& on, Like<TunnelStatusView> auto& it) {
   on.may("route_trouble", it.route_trouble);
   on.may("note", it.note);
 }
+// What stays as it is from one change of the configuration to the next.
 template <typename Visitor>
-void members(Visitor& on, Like<ObjectView> auto& it) {
+void standing_members(Visitor& on, Like<ObjectView> auto& it) {
   on.may("kind", it.kind);
   on.may("id", it.id);
   on.may("name", it.name);
   on.may("created", it.created);
   on.fields("fields", it.kind, it.fields);
   on.may("derived", it.derived);
+}
+template <typename Visitor>
+void members(Visitor& on, Like<ObjectView> auto& it) {
+  standing_members(on, it);
   on.may("status", it.status);
 }
 template <typename Visitor>

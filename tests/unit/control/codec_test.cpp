@@ -100,6 +100,26 @@ TEST_CASE("the lines are those that the description shows") {
   CHECK(to_json(DoneReply{}) == "{\n  \"type\": \"done\",\n  \"warnings\": []\n}");
 }
 
+TEST_CASE("a list in parts is the list in one piece") {
+  ObjectView plain{Kind::peer, "peer-1", "p", Moment{}, {{"address", {"192.0.2.1"}}}, {}, {}};
+  ObjectView busy{Kind::tunnel, "tun-1", "t", Moment{}, {}, {{"vpc", "a"}}, TunnelStatusView{}};
+  busy.status->note = "a \"note\"";
+  for (const auto& [kind, objects] : {std::pair(Kind::peer, std::vector{plain, plain}),
+                                      std::pair(Kind::tunnel, std::vector{busy}),
+                                      std::pair(Kind::vpc, std::vector<ObjectView>{})}) {
+    auto parts = ListWriter::objects(9, kind);
+    std::string text = parts.take();
+    for (const ObjectView& object : objects) {
+      const std::string standing = print_standing(object);
+      parts.add({standing, object.status});
+      text += parts.take();
+    }
+    parts.end();
+    text += parts.take();
+    CHECK(text == write(Reply{9, ObjectsReply{kind, objects}}));
+  }
+}
+
 TEST_CASE("a result is printed while its line still comes, wherever it is cut") {
   const Result result = DoneReply{{"a", R"(quoted: "b\", {}[], 0)", "", "\u00e9\n"}};
   const std::string whole = write(Reply{7, result});
