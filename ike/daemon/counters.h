@@ -5,14 +5,14 @@
 #include <cstdint>
 
 #include "ike/control/types/replies.h"
+#include "ike/core/sa/turn.h"
 #include "ike/daemon/udp.h"
-#include "ike/v2/turn.h"
 
 namespace ipsec::daemon {
 
 struct Counted {
   UdpSockets::Counters sockets;
-  v2::Drops messages;
+  core::Drops messages;
   std::uint64_t refused_by_kernel = 0;
   std::uint64_t ignored_of_kernel = 0;
   std::uint64_t overruns = 0;

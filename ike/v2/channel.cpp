@@ -1,6 +1,6 @@
 #include "ike/v2/channel.h"
 
-#include "ike/v2/children.h"
+#include "ike/core/sa/children.h"
 
 namespace ipsec::v2 {
 namespace {
@@ -147,18 +147,6 @@ Patience retransmit(Turn& turn, const Sa& sa, Window& window) {
       break;
   }
   return Patience::exhausted;
-}
-
-void follow_peer(Turn& turn, Sa& sa, const Endpoint& local, const Endpoint& remote) {
-  if (local == sa.local && remote == sa.remote) return;
-  // RFC 7296 2.23: who is behind a NAT itself must not follow; the other end's address is stable.
-  if (sa.nat.local) return;
-  const Endpoint before = sa.remote;
-  sa.local = local;
-  sa.remote = remote;
-  if (sa.established() == nullptr) return;
-  move_children(turn, sa);
-  turn.tell(core::PeerMoved{sa.tunnel().id, before, sa.remote});
 }
 
 }  // namespace ipsec::v2

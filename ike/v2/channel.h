@@ -5,8 +5,8 @@
 #include <string_view>
 #include <variant>
 
+#include "ike/core/sa/turn.h"
 #include "ike/v2/sa.h"
-#include "ike/v2/turn.h"
 
 namespace ipsec::v2 {
 
@@ -53,9 +53,5 @@ void settle_request(Window& window);
 enum class Patience : std::uint8_t { left, exhausted };
 // Sends again what is due.
 [[nodiscard]] Patience retransmit(Turn& turn, const Sa& sa, Window& window);
-
-// Follows a peer that was heard from elsewhere, in an authentic and new message or packet (RFC 7296
-// 2.23).
-void follow_peer(Turn& turn, Sa& sa, const Endpoint& local, const Endpoint& remote);
 
 }  // namespace ipsec::v2

@@ -5,8 +5,8 @@
 
 #include "ike/base/limits.h"
 #include "ike/core/proposal.h"
+#include "ike/core/sa/children.h"
 #include "ike/v2/child_exchange.h"
-#include "ike/v2/children.h"
 #include "ike/v2/handlers.h"
 #include "ike/v2/payload_access.h"
 

@@ -1,7 +1,7 @@
 #include "ike/v2/establish.h"
 
 #include "ike/base/limits.h"
-#include "ike/v2/children.h"
+#include "ike/core/sa/children.h"
 
 namespace ipsec::v2 {
 
@@ -28,26 +28,21 @@ Time ike_rekey_time(Turn& turn, const core::TunnelConfig& tunnel) {
   return turn.rekey_time(tunnel.ike_lifetime);
 }
 
+// An exchange that will not be finished: SPIs and kernel SAs it has taken are given back.
+void abandon_exchanges(Turn& turn, Established& up) {
+  if (const auto* request = std::get_if<ChildRequest>(&up.ours)) give_back(turn, *request);
+  up.ours = std::monostate{};
+  if (!up.peers) return;
+  if (const auto* answer = std::get_if<ChildAnswer>(&up.peers->what)) give_back(turn, *answer);
+  up.peers.reset();
+}
+
 void close(Turn& turn, Sa& sa, std::string reason) {
   if (sa.closed()) return;
   const bool was_current = sa.is_current() && sa.established() != nullptr;
   if (auto* up = sa.established()) abandon_exchanges(turn, *up);
   sa.state = Closed{reason};
   if (was_current) end(turn, sa.association, sa.id, std::move(reason));
-}
-
-void end(Turn& turn, const std::shared_ptr<Association>& association, SaId last,
-         std::string reason) {
-  if (association->ended) return;
-  association->ended = true;
-  const auto heir = association->heir.lock();
-  if (heir != nullptr && !heir->ended) {
-    bequeath_children(turn, *association, *heir);
-  } else {
-    remove_all_children(turn, *association);
-  }
-  turn.tell(core::IkeDown{association->tunnel->id, last, std::move(reason)});
-  turn.signals.emplace_back(AssociationDown{association});
 }
 
 void make_current(Turn& turn, Sa& sa) {

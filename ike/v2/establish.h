@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "ike/v2/turn.h"
+#include "ike/core/sa/turn.h"
 
 namespace ipsec::v2 {
 
@@ -16,10 +16,6 @@ void establish(Turn& turn, Sa& sa, Window window, const InitOutcome& init, Secre
 
 // The SA is gone; if it was the association's current one, so are the children and the association.
 void close(Turn& turn, Sa& sa, std::string reason);
-
-// The association with all its children.
-void end(Turn& turn, const std::shared_ptr<Association>& association, SaId last,
-         std::string reason);
 
 // Takes over as the association's current SA.
 void make_current(Turn& turn, Sa& sa);

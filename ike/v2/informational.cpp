@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "ike/base/limits.h"
+#include "ike/core/sa/children.h"
 #include "ike/v2/child_exchange.h"
-#include "ike/v2/children.h"
 #include "ike/v2/establish.h"
 #include "ike/v2/handlers.h"
 #include "ike/v2/payload_access.h"

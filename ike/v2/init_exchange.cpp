@@ -7,9 +7,9 @@
 #include "ike/base/limits.h"
 #include "ike/core/nat.h"
 #include "ike/core/proposal.h"
+#include "ike/core/sa/children.h"
 #include "ike/core/vendor.h"
 #include "ike/v2/auth_exchange.h"
-#include "ike/v2/children.h"
 #include "ike/v2/handlers.h"
 #include "ike/v2/payload_access.h"
 

@@ -2,10 +2,10 @@
 
 #include <fmt/format.h>
 
+#include "ike/core/sa/children.h"
 #include "ike/v2/auth_exchange.h"
 #include "ike/v2/channel.h"
 #include "ike/v2/child_exchange.h"
-#include "ike/v2/children.h"
 #include "ike/v2/ike_rekey.h"
 #include "ike/v2/payload_access.h"
 #include "ike/v2/rows.h"
@@ -226,25 +226,6 @@ void sas_installed(Turn& turn, Sa& sa, core::Ticket ticket,
   }
   // An outbound half that was switched to, or policies.
   switch_answered(turn, sa, ticket, result.has_value());
-}
-
-void inbound_seen(Turn& turn, Sa& sa, Child& child) {
-  switch_outbound(turn, sa, child);
-  for (Child& old : sa.association->children) {
-    if (old.successor == child.id) drop_outbound(turn, old);
-  }
-}
-
-void child_expired(Turn& turn, Sa&, Child& child, bool hard) {
-  if (!child.usable()) return;
-  const bool active = std::holds_alternative<Active>(child.phase);
-  if (!hard) {
-    if (active) child.rekey_at = turn.now;
-    return;
-  }
-  // The kernel took one half away; the pair goes, and the peer is told (RFC 7296 1.4.1).
-  child.phase = Replaced{active, turn.now};
-  child.rekey_at = kNever;
 }
 
 }  // namespace ipsec::v2

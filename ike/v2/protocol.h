@@ -3,9 +3,9 @@
 
 #include <memory>
 
+#include "ike/core/sa/turn.h"
 #include "ike/v2/init_exchange.h"
 #include "ike/v2/schedule.h"
-#include "ike/v2/turn.h"
 
 namespace ipsec::v2 {
 
@@ -15,9 +15,5 @@ void spi_allocated(Turn& turn, Sa& sa, core::Ticket ticket,
                    const std::expected<xfrm::SaKey, KernelError>& result);
 void sas_installed(Turn& turn, Sa& sa, core::Ticket ticket,
                    const std::expected<void, KernelError>& result);
-// The first packet on a child that had only its inbound half.
-void inbound_seen(Turn& turn, Sa& sa, Child& child);
-// The kernel's own limit: bytes, or a time the daemon missed.
-void child_expired(Turn& turn, Sa& sa, Child& child, bool hard);
 
 }  // namespace ipsec::v2

@@ -3,9 +3,6 @@
 //   initiator: KeyPending -> InitSent -> AuthPreparing -> AuthSent -> Established
 //   responder: AgreePending -> InitAnswered -> Established
 //   a rekeyed SA is born Established; every state can go to Closed
-//
-// What outlives a single IKE SA (tunnel, peer, children) is in the Association, which all SAs
-// descended from one another by rekeying share: so a rekey of the IKE SA moves nothing.
 #pragma once
 
 #include <cstdint>
@@ -23,22 +20,35 @@
 #include "ike/core/io.h"
 #include "ike/core/jobs.h"
 #include "ike/core/nat.h"
+#include "ike/core/sa/children.h"
+#include "ike/core/sa/making.h"
+#include "ike/core/sa/sa.h"
+#include "ike/core/sa/turn.h"
 #include "ike/crypto/key_derivation.h"
-#include "ike/v2/child.h"
 #include "ike/v2/window.h"
 #include "ike/wire/payloads.h"
 
 namespace ipsec::v2 {
 
-struct Nonces {
-  Bytes initiator;
-  Bytes responder;
-  // Collisions of rekeys compare the lower of each pair (RFC 7296 2.8.1).
-  [[nodiscard]] const Bytes& lowest() const {
-    return initiator < responder ? initiator : responder;
-  }
-  [[nodiscard]] crypto::NoncePair view() const { return {initiator, responder}; }
-};
+using core::Active;
+using core::Association;
+using core::AssociationDown;
+using core::AssociationUp;
+using core::Child;
+using core::ChildMaking;
+using core::Drops;
+using core::Halves;
+using core::InboundOnly;
+using core::Lingering;
+using core::Nonces;
+using core::Numbers;
+using core::OpeningFailed;
+using core::Owes;
+using core::Replaced;
+using core::RuleFailed;
+using core::RuleUp;
+using core::Turn;
+using core::Unmade;
 
 // --- Exchanges in flight on an established SA ---
 
@@ -47,21 +57,6 @@ struct Nonces {
 struct RivalChild {
   ChildId id;
   Bytes lowest_nonce;
-};
-
-// What making a child takes, whoever asks for it.
-struct ChildMaking {
-  std::size_t rule = 0;
-  std::optional<ChildId> replaces;
-  core::ChildOffers offers;
-  Nonces nonces;
-  std::optional<core::Ticket> spi_wanted;
-  std::optional<xfrm::SaKey> reserved;  // our SPI, under the address it was allocated for
-  // Once both sides' words are there:
-  std::optional<core::ChildChoice> choice;
-  core::SelectorPair selectors;
-  std::optional<core::Ticket> install_wanted;
-  std::optional<Child> made;
 };
 
 // A child we ask for. Gather (SPI, perhaps a key), send, perhaps derive, install.
@@ -228,68 +223,32 @@ struct Closed {
 using State = std::variant<KeyPending, InitSent, AuthPreparing, AuthSent, AgreePending,
                            InitAnswered, Established, Closed>;
 
-struct Association {
-  core::TunnelPointer tunnel;
-  Identity peer;
-  std::string peer_vendor;  // what it says of who made it
-  std::vector<Child> children;
-  SaId current;  // the SA that new exchanges run on
-  bool closing = false;
-  bool ended = false;
-  // Another association took over, and it is for the peer to delete this one; past this we do.
-  Time patience = kNever;
-  std::weak_ptr<Association> heir;  // the one that took over, if one did
-  // It ends by our Delete once its heir has every child, or when patience does.
-  bool closes_with_heir = false;
-  // Another association of the tunnel carries traffic still. What we answer here gets its outbound
-  // half only when the peer is ready, or the other one gone.
-  bool accompanied = false;
-  wire::Role begun_as = wire::Role::initiator;
-  Time begun_at{};
-  Time established_at = kNever;
-  // Of IKE_SA_INIT: decides between two associations that both ends began at once.
-  Bytes lowest_nonce;
-  bool initial_contact = false;  // the peer said that it knows of no other SA
-  // Whether the tunnel had another association when this one was begun, and has one now; the engine
-  // keeps them. They decide about INITIAL_CONTACT and crossings.
-  bool begun_alone = true;
-  bool alone = true;
-  // By rule: not before this is a missing child asked for (again).
-  std::vector<Time> rule_retry_at;
-  std::vector<int> rule_tries;
-  // By rule: the peer takes one pair of ranges a child (SINGLE_PAIR_REQUIRED, RFC 7296 2.9).
-  std::vector<bool> rule_single_pair;
-
-  [[nodiscard]] Child* find(ChildId id);
-  // By the SPI we receive on, and by the one we send with.
-  [[nodiscard]] Child* find_inbound(ChildSpi spi);
-  [[nodiscard]] Child* find_outbound(ChildSpi spi);
-  [[nodiscard]] bool established() const { return established_at != kNever; }
-};
-
-struct Sa {
-  SaId id;
-  wire::Role role = wire::Role::initiator;
-  IkeSpi our_spi;
-  IkeSpi peer_spi;
-  Endpoint local;
-  Endpoint remote;
-  core::NatState nat;
+// The functions of this room's headers do what the members say; these lead the engine to them.
+class Sa final : public core::Sa {
+ public:
   std::size_t fragment_bytes = 0;  // 0: the peer does not take fragments
-  std::shared_ptr<Association> association;
   State state;
 
-  [[nodiscard]] crypto::SpiPair spis() const {
-    return role == wire::Role::initiator ? crypto::SpiPair{our_spi, peer_spi}
-                                         : crypto::SpiPair{peer_spi, our_spi};
-  }
-  [[nodiscard]] const core::TunnelConfig& tunnel() const { return *association->tunnel; }
-  [[nodiscard]] bool is_current() const { return association->current == id; }
   [[nodiscard]] Established* established() { return std::get_if<Established>(&state); }
   [[nodiscard]] const Established* established() const { return std::get_if<Established>(&state); }
-  [[nodiscard]] bool closed() const { return std::holds_alternative<Closed>(state); }
-  // Before IKE_AUTH was answered, either way.
-  [[nodiscard]] bool opening() const { return !closed() && established() == nullptr; }
+
+  [[nodiscard]] Progress progress() const override;
+  [[nodiscard]] bool is_half_open() const override;
+  [[nodiscard]] bool is_committed() const override;
+  [[nodiscard]] Time deadline() const override;
+  [[nodiscard]] std::optional<Details> details() const override;
+  void begin(Turn& turn) override;
+  void opened_again(Turn& turn, const core::Datagram& datagram) override;
+  void arrived(Turn& turn, const core::Datagram& datagram) override;
+  void ticked(Turn& turn) override;
+  void job_done(Turn& turn, JobId job, core::JobResult result) override;
+  void spi_allocated(Turn& turn, core::Ticket ticket,
+                     const std::expected<xfrm::SaKey, KernelError>& result) override;
+  void sas_installed(Turn& turn, core::Ticket ticket,
+                     const std::expected<void, KernelError>& result) override;
+  void ordered(core::Order order) override;
+  void give_up(Turn& turn, std::string reason) override;
+  void close(Turn& turn, std::string reason) override;
 };
 
 }  // namespace ipsec::v2

@@ -5,9 +5,9 @@
 #include <fmt/format.h>
 
 #include "ike/base/limits.h"
+#include "ike/core/sa/children.h"
 #include "ike/v2/channel.h"
 #include "ike/v2/child_exchange.h"
-#include "ike/v2/children.h"
 #include "ike/v2/establish.h"
 #include "ike/v2/ike_rekey.h"
 #include "ike/v2/informational.h"

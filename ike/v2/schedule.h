@@ -2,7 +2,7 @@
 // the state each time, so it can be neither stale nor forgotten.
 #pragma once
 
-#include "ike/v2/turn.h"
+#include "ike/core/sa/turn.h"
 
 namespace ipsec::v2 {
 

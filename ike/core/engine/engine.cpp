@@ -5,8 +5,7 @@
 #include <utility>
 
 #include "ike/base/limits.h"
-#include "ike/v2/children.h"
-#include "ike/v2/establish.h"
+#include "ike/v2/init_exchange.h"
 #include "ike/v2/payload_access.h"
 
 namespace ipsec::core {
@@ -42,14 +41,14 @@ void Engine::take(Datagram& input) {
   if (opens) return open_as_responder(input, *header);
   const IkeSpi ours = header->flags.initiator ? header->responder_spi : header->initiator_spi;
   const auto found = by_spi_.find(ours);
-  v2::Sa* sa = found == by_spi_.end() ? nullptr : find(found->second);
+  Sa* sa = found == by_spi_.end() ? nullptr : find(found->second);
   if (sa == nullptr) return unknown_spi(input, *header);
   const bool roles_fit = header->flags.initiator == (sa->role == wire::Role::responder);
   const bool peer_fits =
       !sa->peer_spi ||
       sa->peer_spi == (header->flags.initiator ? header->initiator_spi : header->responder_spi);
   if (!roles_fit || !peer_fits) return void(++drops_["SPIs or roles do not fit"]);
-  run(*sa, [&](v2::Turn& turn, v2::Sa& it) { v2::datagram_arrived(turn, it, input); });
+  run(*sa, [&](Turn& turn, Sa& it) { it.arrived(turn, input); });
 }
 
 void Engine::take(Tick&) {}
@@ -102,11 +101,9 @@ void Engine::take(Command& input) {
 
 void Engine::order_members(Tunnel& tunnel, Order order) {
   for (const SaId id : members(tunnel)) {
-    v2::Sa* sa = find(id);
-    v2::Established* up = sa != nullptr && sa->is_current() ? sa->established() : nullptr;
-    if (up == nullptr) continue;
-    if (order == Order::rekey_ike) up->rekey_wanted = true;
-    if (order == Order::probe) up->probe_wanted = true;
+    Sa* sa = find(id);
+    if (sa == nullptr || !sa->is_current() || !sa->is_up()) continue;
+    sa->ordered(order);
     if (order == Order::rekey_children) {
       for (auto& child : sa->association->children) {
         if (child.usable()) child.rekey_at = now_;
@@ -128,52 +125,46 @@ void Engine::hold_down(Tunnel& tunnel) {
 void Engine::reauthenticate(Tunnel& tunnel) {
   bool up = false;
   for (const SaId id : members(tunnel)) {
-    const v2::Sa* sa = find(id);
+    const Sa* sa = find(id);
     if (sa == nullptr) continue;
     if (sa->opening() && sa->role == wire::Role::initiator) return;
-    up = up || (sa->established() != nullptr && !sa->association->closing);
+    up = up || (sa->is_up() && !sa->association->closing);
   }
   if (up) start_try(tunnel);
 }
 
 void Engine::take(SpiAllocated& input) {
-  v2::Sa* sa = find(input.sa);
+  Sa* sa = find(input.sa);
   if (sa == nullptr) {
     if (input.result) actions_.emplace_back(RemoveSa{*input.result});
     return;
   }
-  run(*sa,
-      [&](v2::Turn& turn, v2::Sa& it) { v2::spi_allocated(turn, it, input.ticket, input.result); });
+  run(*sa, [&](Turn& turn, Sa& it) { it.spi_allocated(turn, input.ticket, input.result); });
 }
 
 void Engine::take(SasInstalled& input) {
-  v2::Sa* sa = find(input.sa);
+  Sa* sa = find(input.sa);
   if (sa != nullptr) {
-    run(*sa, [&](v2::Turn& turn, v2::Sa& it) {
-      v2::sas_installed(turn, it, input.ticket, input.result);
-    });
+    run(*sa, [&](Turn& turn, Sa& it) { it.sas_installed(turn, input.ticket, input.result); });
     return;
   }
   // What was installed for an SA that is gone was removed in the same order as it was asked for.
   // Not so an outbound half that was refused: its child may live on under a rekeyed IKE SA.
   if (input.result) return;
   for (auto& [id, other] : sas_) {
-    if (!other->is_current() || other->established() == nullptr) continue;
-    const bool hit = std::ranges::any_of(other->association->children, [&](const v2::Child& child) {
+    if (!other->is_current() || !other->is_up()) continue;
+    const bool hit = std::ranges::any_of(other->association->children, [&](const Child& child) {
       return child.switching && child.switching->ticket == input.ticket;
     });
     if (!hit) continue;
-    return run(*other, [&](v2::Turn& turn, v2::Sa& it) {
-      v2::sas_installed(turn, it, input.ticket, input.result);
-    });
+    return run(*other,
+               [&](Turn& turn, Sa& it) { it.sas_installed(turn, input.ticket, input.result); });
   }
 }
 
 void Engine::take(JobDone& input) {
-  if (v2::Sa* sa = find(input.sa)) {
-    run(*sa, [&](v2::Turn& turn, v2::Sa& it) {
-      v2::job_done(turn, it, input.job, std::move(input.result));
-    });
+  if (Sa* sa = find(input.sa)) {
+    run(*sa, [&](Turn& turn, Sa& it) { it.job_done(turn, input.job, std::move(input.result)); });
   }
 }
 
@@ -188,9 +179,7 @@ void Engine::take(KernelAcquired& input) {
 void Engine::take(KernelExpired& input) {
   const auto [sa, child] = find(input.key);
   if (child == nullptr) return;
-  run(*sa, [&, expired = child](v2::Turn& turn, v2::Sa& it) {
-    v2::child_expired(turn, it, *expired, input.hard);
-  });
+  run(*sa, [&, expired = child](Turn& turn, Sa&) { child_expired(turn, *expired, input.hard); });
 }
 
 void Engine::take(KernelMapping& input) {
@@ -198,19 +187,19 @@ void Engine::take(KernelMapping& input) {
   // A key of our outbound half names the peer as we send to it: nothing comes in on that. Where we
   // do not encapsulate there is no mapping.
   if (child == nullptr || child->inbound_key() != input.key || !child->encapsulated) return;
-  run(*sa, [&](v2::Turn& turn, v2::Sa& it) { v2::follow_peer(turn, it, it.local, input.remote); });
+  run(*sa, [&](Turn& turn, Sa& it) { follow_peer(turn, it, it.local, input.remote); });
 }
 
 void Engine::take(InboundSeen& input) {
-  const auto belongs_to = [&](v2::Sa& sa) {
-    if (!sa.is_current() || sa.established() == nullptr) return false;
-    v2::Child* child = sa.association->find_inbound(input.key.spi);
+  const auto belongs_to = [&](Sa& sa) {
+    if (!sa.is_current() || !sa.is_up()) return false;
+    Child* child = sa.association->find_inbound(input.key.spi);
     if (child == nullptr || child->inbound_key() != input.key) return false;
-    run(sa, [&](v2::Turn& turn, v2::Sa& it) { v2::inbound_seen(turn, it, *child); });
+    run(sa, [&](Turn& turn, Sa& it) { inbound_seen(turn, it, *child); });
     return true;
   };
-  const v2::Sa* asked = find(input.sa);
-  v2::Sa* current = asked != nullptr ? find(asked->association->current) : nullptr;
+  const Sa* asked = find(input.sa);
+  Sa* current = asked != nullptr ? find(asked->association->current) : nullptr;
   if (current != nullptr && belongs_to(*current)) return;
   // The SA that asked may have been rekeyed and gone meanwhile: seldom enough for a walk.
   for (auto& [id, sa] : sas_) {
@@ -221,14 +210,13 @@ void Engine::take(InboundSeen& input) {
 void Engine::open_as_responder(const Datagram& datagram, const wire::Header& header) {
   const HalfOpen::Opening opening{datagram.remote, header.initiator_spi};
   if (const auto repeated = half_open_.find(opening)) {
-    run(*find(*repeated),
-        [&](v2::Turn& turn, v2::Sa& it) { v2::repeat_init_answer(turn, it, datagram); });
+    run(*find(*repeated), [&](Turn& turn, Sa& it) { it.opened_again(turn, datagram); });
     return;
   }
   const Address& local = datagram.local.address;
   const Address& remote = datagram.remote.address;
   const HalfOpen::Peer peer{local, remote, directory_.claims(local, remote)};
-  v2::Turn turn = make_turn();
+  Turn turn = make_turn();
   if (peer.claims.all() == 0) return v2::refuse_stranger(turn, datagram);
   const auto verdict = half_open_.admit(peer);
   if (verdict.admission == HalfOpen::Admission::refused) return turn.drop(verdict.reason);
@@ -270,11 +258,11 @@ void Engine::refuse_in_clear(const Datagram& datagram, wire::Header answer, wire
 
 // --- turns ---
 
-v2::Turn Engine::make_turn() {
+Turn Engine::make_turn() {
   return {now_, crypto_, random_, directory_, numbers_, drops_, actions_, clear_refusals_, {}, {}};
 }
 
-void Engine::finish(v2::Turn& turn, const std::shared_ptr<v2::Association>& association) {
+void Engine::finish(Turn& turn, const std::shared_ptr<Association>& association) {
   for (auto& born : std::exchange(turn.born, {})) {
     touched_.push_back(born->id);
     attach(add(std::move(born)));
@@ -289,28 +277,28 @@ void Engine::finish(v2::Turn& turn, const std::shared_ptr<v2::Association>& asso
   Tunnel* tunnel = association->tunnel != nullptr ? find(association->tunnel->id) : nullptr;
   if (tunnel != nullptr) {
     for (const SaId id : members(*tunnel)) {
-      if (v2::Sa* sa = find(id)) reindex(*sa);
+      if (Sa* sa = find(id)) reindex(*sa);
     }
     reconcile(*tunnel);
   }
   for (const SaId id : std::exchange(touched_, {})) {
-    if (v2::Sa* sa = find(id)) reindex(*sa);
+    if (Sa* sa = find(id)) reindex(*sa);
   }
 }
 
 // The SA that was to take over after crossing rekeys may have gone first. Children without an IKE
 // SA are of no use.
-void Engine::end_if_orphaned(v2::Turn& turn, const std::shared_ptr<v2::Association>& association) {
+void Engine::end_if_orphaned(Turn& turn, const std::shared_ptr<Association>& association) {
   if (!association->established() || association->ended) return;
-  const v2::Sa* current = find(association->current);
+  const Sa* current = find(association->current);
   if (current != nullptr && !current->closed()) return;
-  v2::end(turn, association, association->current, "no IKE SA is left");
+  end(turn, association, association->current, "no IKE SA is left");
 }
 
 void Engine::tick_due() {
   for (int i = 0; i < limits::kTicksPerTurn; ++i) {
     if (!timers_.empty() && timers_.begin()->first <= now_) {
-      run(*find(timers_.begin()->second), [](v2::Turn& turn, v2::Sa& sa) { v2::tick(turn, sa); });
+      run(*find(timers_.begin()->second), [](Turn& turn, Sa& sa) { sa.ticked(turn); });
     } else if (!tunnel_timers_.empty() && tunnel_timers_.begin()->first <= now_) {
       reconcile(*find(tunnel_timers_.begin()->second));
     } else {

@@ -24,7 +24,7 @@
 #include "ike/core/half_open.h"
 #include "ike/core/io.h"
 #include "ike/core/rate_limit.h"
-#include "ike/v2/protocol.h"
+#include "ike/core/sa/children.h"
 
 namespace ipsec::core {
 
@@ -82,7 +82,7 @@ class Engine {
   [[nodiscard]] Snapshot snapshot() const;
   // Of one tunnel; nothing where it is unknown.
   [[nodiscard]] std::optional<TunnelStatus> status(TunnelId id) const;
-  [[nodiscard]] const v2::Drops& drops() const { return drops_; }
+  [[nodiscard]] const Drops& drops() const { return drops_; }
 
  private:
   struct Tunnel {
@@ -117,18 +117,18 @@ class Engine {
   void refuse_version(const Datagram& datagram, const wire::Header& header);
 
   // --- turns ---
-  [[nodiscard]] v2::Turn make_turn();
+  [[nodiscard]] Turn make_turn();
   template <typename Step>
-  void run(v2::Sa& sa, Step step);
-  void finish(v2::Turn& turn, const std::shared_ptr<v2::Association>& association);
-  void obey(v2::Turn& turn, const v2::OpeningFailed& signal);
-  void obey(v2::Turn& turn, const v2::AssociationUp& signal);
-  void obey(v2::Turn& turn, const v2::AssociationDown& signal);
-  void obey(v2::Turn& turn, const v2::RuleFailed& signal);
-  void obey(v2::Turn& turn, const v2::RuleUp& signal);
-  void settle_with(v2::Turn& turn, v2::Sa& fresh, v2::Sa& other);
-  void abort_openings(v2::Turn& turn, Tunnel& tunnel);
-  void end_if_orphaned(v2::Turn& turn, const std::shared_ptr<v2::Association>& association);
+  void run(Sa& sa, Step step);
+  void finish(Turn& turn, const std::shared_ptr<Association>& association);
+  void obey(Turn& turn, const OpeningFailed& signal);
+  void obey(Turn& turn, const AssociationUp& signal);
+  void obey(Turn& turn, const AssociationDown& signal);
+  void obey(Turn& turn, const RuleFailed& signal);
+  void obey(Turn& turn, const RuleUp& signal);
+  void settle_with(Turn& turn, Sa& fresh, Sa& other);
+  void abort_openings(Turn& turn, Tunnel& tunnel);
+  void end_if_orphaned(Turn& turn, const std::shared_ptr<Association>& association);
   void tick_due();
 
   // --- tunnels ---
@@ -138,16 +138,16 @@ class Engine {
   void reauthenticate(Tunnel& tunnel);
   void hold_down(Tunnel& tunnel);
   void close_all(Tunnel& tunnel);
-  [[nodiscard]] bool is_accompanied(const Tunnel& tunnel, const v2::Association& association) const;
-  [[nodiscard]] bool has_other_association(const Tunnel& tunnel, const v2::Sa& sa) const;
+  [[nodiscard]] bool is_accompanied(const Tunnel& tunnel, const Association& association) const;
+  [[nodiscard]] bool has_other_association(const Tunnel& tunnel, const Sa& sa) const;
   [[nodiscard]] Connection connection_of(const Tunnel& tunnel) const;
   [[nodiscard]] TunnelStatus status_of(const Tunnel& tunnel) const;
-  [[nodiscard]] IkeStatus status_of(const v2::Sa& sa) const;
+  [[nodiscard]] IkeStatus status_of(const Sa& sa) const;
 
   // --- the table ---
-  v2::Sa& add(std::unique_ptr<v2::Sa> sa);
-  void attach(v2::Sa& sa);
-  void reindex(v2::Sa& sa);
+  Sa& add(std::unique_ptr<Sa> sa);
+  void attach(Sa& sa);
+  void reindex(Sa& sa);
   void reindex_tunnel(Tunnel& tunnel);
   void erase_closed();
   void set_timer(SaId id, Time at);
@@ -155,9 +155,9 @@ class Engine {
   // A copy: what is done with one may add or remove others.
   [[nodiscard]] static std::vector<SaId> members(const Tunnel& tunnel);
   // The child of an established SA that has this key, inbound or outbound, and that SA.
-  [[nodiscard]] std::pair<v2::Sa*, v2::Child*> find(const xfrm::SaKey& key);
-  [[nodiscard]] v2::Sa* find(SaId id);
-  [[nodiscard]] const v2::Sa* find(SaId id) const;
+  [[nodiscard]] std::pair<Sa*, Child*> find(const xfrm::SaKey& key);
+  [[nodiscard]] Sa* find(SaId id);
+  [[nodiscard]] const Sa* find(SaId id) const;
   [[nodiscard]] Tunnel* find(TunnelId id);
 
   const crypto::Provider& crypto_;
@@ -166,10 +166,10 @@ class Engine {
   Actions actions_;
   Directory directory_;
   Cookies cookies_;
-  v2::Numbers numbers_;
-  v2::Drops drops_;
+  Numbers numbers_;
+  Drops drops_;
   std::unordered_map<TunnelId, Tunnel> tunnels_;
-  std::unordered_map<SaId, std::unique_ptr<v2::Sa>> sas_;
+  std::unordered_map<SaId, std::unique_ptr<Sa>> sas_;
   std::unordered_map<IkeSpi, SaId> by_spi_;
   HalfOpen half_open_;
   std::unordered_map<SaId, Time> timer_of_;
@@ -181,13 +181,13 @@ class Engine {
 
 // One input for one SA, and all that follows from it.
 template <typename Step>
-void Engine::run(v2::Sa& sa, Step step) {
+void Engine::run(Sa& sa, Step step) {
   const auto association = sa.association;
   touched_.push_back(sa.id);
   if (sa.opening() && sa.role == wire::Role::initiator) {
     association->alone = !has_other_association(*find(sa.tunnel().id), sa);
   }
-  v2::Turn turn = make_turn();
+  Turn turn = make_turn();
   step(turn, sa);
   finish(turn, association);
 }

@@ -31,7 +31,7 @@ TunnelStatus Engine::status_of(const Tunnel& tunnel) const {
   status.next_try = tunnel.timer;
   status.last_failure = tunnel.last_failure;
   for (const SaId sa_id : tunnel.sas) {
-    if (const v2::Sa* sa = find(sa_id)) status.ike.push_back(status_of(*sa));
+    if (const Sa* sa = find(sa_id)) status.ike.push_back(status_of(*sa));
   }
   return status;
 }
@@ -41,8 +41,8 @@ Connection Engine::connection_of(const Tunnel& tunnel) const {
   bool ike_up = false;
   bool usable = false;
   for (const SaId id : tunnel.sas) {
-    const v2::Sa* sa = find(id);
-    if (sa == nullptr || !sa->is_current() || sa->established() == nullptr) continue;
+    const Sa* sa = find(id);
+    if (sa == nullptr || !sa->is_current() || !sa->is_up()) continue;
     ike_up = true;
     for (const auto& child : sa->association->children) usable = usable || child.usable();
   }
@@ -56,24 +56,24 @@ Connection Engine::connection_of(const Tunnel& tunnel) const {
   return busy ? Connection::connecting : Connection::idle;
 }
 
-IkeStatus Engine::status_of(const v2::Sa& sa) const {
+IkeStatus Engine::status_of(const Sa& sa) const {
   IkeStatus status{sa.id,
                    sa.our_spi,
                    sa.peer_spi,
                    sa.local,
                    sa.remote,
                    sa.nat,
-                   sa.established() != nullptr,
+                   sa.is_up(),
                    sa.is_current(),
                    std::nullopt,
                    std::nullopt,
                    sa.association->peer_vendor,
                    {},
                    {}};
-  if (status.established) {
-    status.algorithms = sa.established()->algorithms;
+  if (const auto details = sa.details()) {
+    status.algorithms = details->algorithms;
     status.peer_id = sa.association->peer;
-    status.path = sa.established()->window.path;
+    status.path = details->path;
   }
   if (!status.established || !status.current) return status;
   for (const auto& child : sa.association->children) {

@@ -5,32 +5,23 @@
 #include "ike/core/engine/engine.h"
 
 namespace ipsec::core {
-namespace {
-
-bool is_half_open(const v2::Sa& sa) {
-  return std::holds_alternative<v2::AgreePending>(sa.state) ||
-         std::holds_alternative<v2::InitAnswered>(sa.state);
-}
-
-}  // namespace
-
-v2::Sa& Engine::add(std::unique_ptr<v2::Sa> sa) {
-  v2::Sa& added = *sa;
+Sa& Engine::add(std::unique_ptr<Sa> sa) {
+  Sa& added = *sa;
   by_spi_[added.our_spi] = added.id;
   sas_.emplace(added.id, std::move(sa));
   return added;
 }
 
 // The SA counts as one of its tunnel's from now on.
-void Engine::attach(v2::Sa& sa) {
+void Engine::attach(Sa& sa) {
   Tunnel* tunnel = find(sa.tunnel().id);
   if (tunnel == nullptr) return;
   if (std::ranges::find(tunnel->sas, sa.id) == tunnel->sas.end()) tunnel->sas.push_back(sa.id);
 }
 
-void Engine::reindex(v2::Sa& sa) {
-  set_timer(sa.id, v2::deadline(sa));
-  if (!is_half_open(sa)) half_open_.remove(sa.id);
+void Engine::reindex(Sa& sa) {
+  set_timer(sa.id, sa.deadline());
+  if (!sa.is_half_open()) half_open_.remove(sa.id);
   if (sa.closed()) touched_.push_back(sa.id);
 }
 
@@ -38,7 +29,7 @@ void Engine::erase_closed() {
   std::sort(touched_.begin(), touched_.end());
   touched_.erase(std::unique(touched_.begin(), touched_.end()), touched_.end());
   for (const SaId id : std::exchange(touched_, {})) {
-    v2::Sa* sa = find(id);
+    Sa* sa = find(id);
     if (sa == nullptr || !sa->closed()) continue;
     set_timer(id, kNever);
     by_spi_.erase(sa->our_spi);
@@ -82,9 +73,9 @@ std::vector<SaId> Engine::members(const Tunnel& tunnel) { return tunnel.sas; }
 
 // Asked for by the kernel, which is rare (an expiry that our own timers should have forestalled, a
 // NAT that moved): a walk over all SAs is cheaper than one more index.
-std::pair<v2::Sa*, v2::Child*> Engine::find(const xfrm::SaKey& key) {
+std::pair<Sa*, Child*> Engine::find(const xfrm::SaKey& key) {
   for (auto& [id, sa] : sas_) {
-    if (!sa->is_current() || sa->established() == nullptr) continue;
+    if (!sa->is_current() || !sa->is_up()) continue;
     for (auto& child : sa->association->children) {
       if (child.inbound_key() == key || child.outbound_key() == key) return {sa.get(), &child};
     }
@@ -92,12 +83,12 @@ std::pair<v2::Sa*, v2::Child*> Engine::find(const xfrm::SaKey& key) {
   return {nullptr, nullptr};
 }
 
-v2::Sa* Engine::find(SaId id) {
+Sa* Engine::find(SaId id) {
   const auto found = sas_.find(id);
   return found == sas_.end() ? nullptr : found->second.get();
 }
 
-const v2::Sa* Engine::find(SaId id) const {
+const Sa* Engine::find(SaId id) const {
   const auto found = sas_.find(id);
   return found == sas_.end() ? nullptr : found->second.get();
 }

@@ -5,8 +5,7 @@
 #include <utility>
 
 #include "ike/base/limits.h"
-#include "ike/v2/children.h"
-#include "ike/v2/establish.h"
+#include "ike/v2/sa.h"
 
 namespace ipsec::core {
 
@@ -14,7 +13,7 @@ void Engine::reconcile(Tunnel& tunnel) {
   const bool wanted = !tunnel.held_down && tunnel.config->may_initiate() &&
                       (tunnel.config->start == Start::automatic || tunnel.acquired);
   const bool served = std::ranges::any_of(tunnel.sas, [this](SaId id) {
-    const v2::Sa* sa = find(id);
+    const Sa* sa = find(id);
     return sa != nullptr && !sa->closed() && !sa->association->closing;
   });
   if (!wanted || served) return set_timer(tunnel, kNever);
@@ -27,8 +26,8 @@ void Engine::reconcile(Tunnel& tunnel) {
 // bring it up again.
 void Engine::want(Tunnel& tunnel) {
   const bool up = std::ranges::any_of(tunnel.sas, [this](SaId id) {
-    const v2::Sa* sa = find(id);
-    return sa != nullptr && sa->established() != nullptr && !sa->association->closing;
+    const Sa* sa = find(id);
+    return sa != nullptr && sa->is_up() && !sa->association->closing;
   });
   tunnel.acquired = !up;
 }
@@ -40,46 +39,43 @@ void Engine::start_try(Tunnel& tunnel) {
   sa->role = wire::Role::initiator;
   sa->local = {tunnel.config->local, kIkePort};
   sa->remote = {tunnel.config->remote, kIkePort};
-  sa->association = std::make_shared<v2::Association>();
+  sa->association = std::make_shared<Association>();
   sa->association->tunnel = tunnel.config;
   sa->association->begun_at = now_;
   sa->association->current = sa->id;
   sa->association->begun_alone = !has_other_association(tunnel, *sa);
-  v2::Turn turn = make_turn();
+  Turn turn = make_turn();
   sa->our_spi = turn.spi();
-  v2::Sa& added = add(std::move(sa));
+  Sa& added = add(std::move(sa));
   attach(added);
-  run(added, [](v2::Turn& inner, v2::Sa& it) { v2::begin(inner, it); });
+  run(added, [](Turn& inner, Sa& it) { it.begin(inner); });
 }
 
 void Engine::close_all(Tunnel& tunnel) {
   for (const SaId id : members(tunnel)) {
-    v2::Sa* sa = find(id);
+    Sa* sa = find(id);
     if (sa == nullptr) continue;
     sa->association->closing = true;
     if (sa->opening()) {
-      run(*sa, [](v2::Turn& turn, v2::Sa& it) {
-        v2::release_opening(turn, it);
-        it.state = v2::Closed{"no longer wanted"};
-      });
+      run(*sa, [](Turn& turn, Sa& it) { it.give_up(turn, "no longer wanted"); });
     } else {
       reindex(*sa);
     }
   }
 }
 
-bool Engine::has_other_association(const Tunnel& tunnel, const v2::Sa& sa) const {
+bool Engine::has_other_association(const Tunnel& tunnel, const Sa& sa) const {
   return std::ranges::any_of(tunnel.sas, [&](SaId id) {
-    const v2::Sa* other = find(id);
-    return other != nullptr && other->association != sa.association &&
-           other->established() != nullptr && !other->association->closing;
+    const Sa* other = find(id);
+    return other != nullptr && other->association != sa.association && other->is_up() &&
+           !other->association->closing;
   });
 }
 
 // --- what a turn signals ---
 
-void Engine::obey(v2::Turn& turn, const v2::OpeningFailed& signal) {
-  const v2::Sa& sa = *find(signal.sa);
+void Engine::obey(Turn& turn, const OpeningFailed& signal) {
+  const Sa& sa = *find(signal.sa);
   Tunnel* tunnel = find(sa.tunnel().id);
   if (tunnel == nullptr) return;
   ++tunnel->tries;
@@ -93,8 +89,8 @@ void Engine::obey(v2::Turn& turn, const v2::OpeningFailed& signal) {
   turn.tell(TryFailed{tunnel->config->id, signal.failure, tunnel->tries, tunnel->next_try});
 }
 
-void Engine::obey(v2::Turn& turn, const v2::AssociationUp& signal) {
-  v2::Sa& fresh = *find(signal.sa);
+void Engine::obey(Turn& turn, const AssociationUp& signal) {
+  Sa& fresh = *find(signal.sa);
   attach(fresh);
   Tunnel* tunnel = find(fresh.tunnel().id);
   if (tunnel == nullptr) return;
@@ -108,81 +104,79 @@ void Engine::obey(v2::Turn& turn, const v2::AssociationUp& signal) {
   }
   abort_openings(turn, *tunnel);
   for (const SaId id : members(*tunnel)) {
-    v2::Sa* other = find(id);
+    Sa* other = find(id);
     const bool rival = other != nullptr && other->association != fresh.association &&
-                       other->is_current() && other->established() != nullptr &&
-                       !other->association->closing;
+                       other->is_current() && other->is_up() && !other->association->closing;
     if (rival) settle_with(turn, fresh, *other);
   }
   fresh.association->accompanied = is_accompanied(*tunnel, *fresh.association);
 }
 
-bool Engine::is_accompanied(const Tunnel& tunnel, const v2::Association& association) const {
+bool Engine::is_accompanied(const Tunnel& tunnel, const Association& association) const {
   return std::ranges::any_of(tunnel.sas, [&](SaId id) {
-    const v2::Sa* other = find(id);
+    const Sa* other = find(id);
     return other != nullptr && other->association.get() != &association && other->is_current() &&
-           other->established() != nullptr;
+           other->is_up();
   });
 }
 
 // Two associations of one tunnel, the fresh one established last.
-void Engine::settle_with(v2::Turn& turn, v2::Sa& fresh, v2::Sa& other) {
-  v2::Association& young = *fresh.association;
-  v2::Association& old = *other.association;
+void Engine::settle_with(Turn& turn, Sa& fresh, Sa& other) {
+  Association& young = *fresh.association;
+  Association& old = *other.association;
   const bool crossed = young.begun_as != old.begun_as && old.established_at >= young.begun_at;
   if (!crossed && young.initial_contact) {
     // RFC 7296 2.4: the peer knows of no other SA, so there is nobody to send a Delete to.
-    v2::close(turn, other, "the peer started anew (INITIAL_CONTACT)");
+    other.close(turn, "the peer started anew (INITIAL_CONTACT)");
     touched_.push_back(other.id);
     return;
   }
   // Begun by both at once: as with rekeys the lowest nonce goes, closed by who began it. Otherwise
   // the younger replaces the older (reauthentication), closed by who began the younger.
   const bool young_goes = crossed && young.lowest_nonce < old.lowest_nonce;
-  v2::Association& goes = young_goes ? young : old;
+  Association& goes = young_goes ? young : old;
   const auto closer = crossed ? goes.begun_as : young.begun_as;
   goes.closes_with_heir = closer == wire::Role::initiator;
   goes.patience = now_ + limits::kAwaitDelete;
-  const v2::Sa& stays_sa = young_goes ? other : fresh;
+  const Sa& stays_sa = young_goes ? other : fresh;
   goes.heir = stays_sa.association;
-  v2::reassert_policies(turn, stays_sa);
+  reassert_policies(turn, stays_sa);
 }
 
 // A try of ours that has not come to IKE_AUTH yet is of no use once the peer's has succeeded.
-void Engine::abort_openings(v2::Turn& turn, Tunnel& tunnel) {
+void Engine::abort_openings(Turn& turn, Tunnel& tunnel) {
   for (const SaId id : tunnel.sas) {
-    v2::Sa* sa = find(id);
-    const bool early = sa != nullptr && sa->opening() && sa->association->begun_alone &&
-                       !std::holds_alternative<v2::AuthSent>(sa->state);
+    Sa* sa = find(id);
+    const bool early =
+        sa != nullptr && sa->opening() && sa->association->begun_alone && !sa->is_committed();
     if (!early) continue;
-    v2::release_opening(turn, *sa);
-    sa->state = v2::Closed{"the peer was first"};
+    sa->give_up(turn, "the peer was first");
     touched_.push_back(id);
   }
 }
 
-void Engine::obey(v2::Turn& turn, const v2::AssociationDown& signal) {
+void Engine::obey(Turn& turn, const AssociationDown& signal) {
   Tunnel* tunnel = find(signal.association->tunnel->id);
   if (tunnel == nullptr) return;
   const bool short_lived = now_ - signal.association->established_at < limits::kRetryInterval;
   tunnel->next_try = std::max(tunnel->next_try, short_lived ? now_ + limits::kRefusedRetry : now_);
   for (const SaId id : tunnel->sas) {
-    v2::Sa* sa = find(id);
+    Sa* sa = find(id);
     if (sa == nullptr) continue;
     if (sa->association == signal.association && !sa->closed()) {
-      sa->state = v2::Closed{"its association ended"};
+      sa->close(turn, "its association ended");
       touched_.push_back(id);
-    } else if (sa->is_current() && sa->established() != nullptr) {
+    } else if (sa->is_current() && sa->is_up()) {
       sa->association->accompanied = is_accompanied(*tunnel, *sa->association);
       // Of several that are left the one that stays has the policies.
       const auto heir = sa->association->heir.lock();
-      if (heir == nullptr || heir->ended) v2::take_over(turn, *sa);
+      if (heir == nullptr || heir->ended) take_over(turn, *sa);
     }
   }
 }
 
-void Engine::obey(v2::Turn& turn, const v2::RuleFailed& signal) {
-  const v2::Sa& sa = *find(signal.sa);
+void Engine::obey(Turn& turn, const RuleFailed& signal) {
+  const Sa& sa = *find(signal.sa);
   Tunnel* tunnel = find(sa.tunnel().id);
   if (tunnel == nullptr || signal.rule >= sa.association->rule_tries.size()) return;
   const int tries = ++sa.association->rule_tries[signal.rule];
@@ -194,8 +188,8 @@ void Engine::obey(v2::Turn& turn, const v2::RuleFailed& signal) {
   turn.tell(TryFailed{tunnel->config->id, signal.failure, tries, next});
 }
 
-void Engine::obey(v2::Turn&, const v2::RuleUp& signal) {
-  const v2::Sa& sa = *find(signal.sa);
+void Engine::obey(Turn&, const RuleUp& signal) {
+  const Sa& sa = *find(signal.sa);
   Tunnel* tunnel = find(sa.tunnel().id);
   if (tunnel == nullptr) return;
   // Another rule's trouble is not over because this one came up.

@@ -1,10 +1,10 @@
-#include "ike/v2/turn.h"
+#include "ike/core/sa/turn.h"
 
 #include <array>
 
 #include "ike/base/reader.h"
 
-namespace ipsec::v2 {
+namespace ipsec::core {
 namespace {
 
 constexpr std::size_t kNonceBytes = 32;  // at least half the PRF's key (RFC 7296 2.10)
@@ -51,4 +51,4 @@ std::uint64_t Turn::rekey_bytes(std::uint64_t lifetime, bool we_made_it) {
   return latest - static_cast<std::uint64_t>(static_cast<double>(latest) * 0.1 * part(random));
 }
 
-}  // namespace ipsec::v2
+}  // namespace ipsec::core

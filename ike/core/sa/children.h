@@ -2,10 +2,14 @@
 // no packet (design: new inbound first; outbound when the peer is ready; old inbound lingers).
 #pragma once
 
-#include "ike/crypto/key_derivation.h"
-#include "ike/v2/turn.h"
+#include <memory>
+#include <string>
 
-namespace ipsec::v2 {
+#include "ike/core/sa/making.h"
+#include "ike/core/sa/turn.h"
+#include "ike/crypto/key_derivation.h"
+
+namespace ipsec::core {
 
 // The child as the two sides agreed on it. It is to be rekeyed earlier than its lifetime ends, by a
 // random margin.
@@ -19,16 +23,16 @@ enum class Halves : std::uint8_t { both, inbound_only };
 
 // Fills the kernel's specs from the keys and asks for their installation. With inbound_only the
 // outbound half waits inside the child's phase.
-[[nodiscard]] core::Ticket install_child(Turn& turn, const Sa& sa, Child& child,
-                                         const crypto::ChildKeys& keys,
-                                         wire::Role our_role_in_exchange, Halves halves);
+[[nodiscard]] Ticket install_child(Turn& turn, const Sa& sa, Child& child,
+                                   const crypto::ChildKeys& keys, wire::Role our_role_in_exchange,
+                                   Halves halves);
 
 // The peer is ready: outbound goes over to this child.
 void switch_outbound(Turn& turn, Sa& sa, Child& child);
 
 // Where the kernel would not take an outbound half or its policies the child is of no use, and
 // goes.
-void switch_answered(Turn& turn, Sa& sa, core::Ticket ticket, bool done);
+void switch_answered(Turn& turn, Sa& sa, Ticket ticket, bool done);
 
 // Marks that `successor` carries the traffic of `old` from now on. The side that owes the Delete
 // comes from the collision rule.
@@ -46,10 +50,12 @@ void remove_all_children(Turn& turn, Association& association);
 // Lingering ones whose time has come.
 void sweep_children(Turn& turn, Association& association);
 
-// An exchange that will not be finished: SPIs and kernel SAs it has taken are given back.
-void abandon_exchanges(Turn& turn, Established& up);
-// Its policies are the caller's business: another child may carry on with them.
+// It will not be finished: SPIs and kernel SAs it has taken are given back. Its policies are the
+// caller's business: another child may carry on with them.
 void abandon(Turn& turn, const ChildMaking& making);
+// The same, with the policies: they came with both halves and point at this child, whatever they
+// did before.
+void give_back(Turn& turn, const ChildMaking& making);
 
 // Points the policies at this child, whose outbound half is in place.
 void repoint(Turn& turn, const Sa& sa, Child& child);
@@ -64,12 +70,24 @@ void bequeath_children(Turn& turn, Association& from, Association& to);
 // there.
 void move_child(Turn& turn, const Sa& sa, Child& child);
 void move_children(Turn& turn, const Sa& sa);
+// Follows a peer that was heard from elsewhere, in an authentic and new message or packet (RFC 7296
+// 2.23).
+void follow_peer(Turn& turn, Sa& sa, const Endpoint& local, const Endpoint& remote);
+
+// The first packet on a child that had only its inbound half.
+void inbound_seen(Turn& turn, Sa& sa, Child& child);
+// The kernel's own limit: bytes, or a time the daemon missed.
+void child_expired(Turn& turn, Child& child, bool hard);
+
+// The association with all its children; `last` is its current SA.
+void end(Turn& turn, const std::shared_ptr<Association>& association, SaId last,
+         std::string reason);
 
 // A usable child of this rule with exactly these selectors.
 [[nodiscard]] Child* find_equal(Association& association, std::size_t rule,
-                                const core::SelectorPair& selectors);
+                                const SelectorPair& selectors);
 // What of the rule no usable child covers.
-[[nodiscard]] std::vector<core::SelectorPair> missing_of(const Association& association,
-                                                         std::size_t rule);
+[[nodiscard]] std::vector<SelectorPair> missing_of(const Association& association,
+                                                   std::size_t rule);
 
-}  // namespace ipsec::v2
+}  // namespace ipsec::core

@@ -17,7 +17,7 @@
 #include "ike/core/selectors.h"
 #include "xfrm/model.h"
 
-namespace ipsec::v2 {
+namespace ipsec::core {
 
 // The life of a child. Its phase is all there is to know of what the kernel holds of it.
 //
@@ -48,7 +48,7 @@ using ChildPhase = std::variant<InboundOnly, Active, Replaced, Lingering, Unmade
 
 // A question to the kernel about the outbound half: what is to become of it hangs on the answer.
 struct Switch {
-  core::Ticket ticket;
+  Ticket ticket;
   bool installs = false;  // the SA too, not only the policies that point at it
 };
 
@@ -64,8 +64,8 @@ struct Child {
   Endpoint remote;
   bool encapsulated = false;
   xfrm::Attachment attachment;
-  core::SelectorPair selectors;
-  core::ChildAlgorithms algorithms;
+  SelectorPair selectors;
+  ChildAlgorithms algorithms;
   ChildPhase phase = Active{};
   // The lower of the two nonces this child came from: decides collisions (RFC 7296 2.8.1).
   Bytes lowest_nonce;
@@ -96,4 +96,4 @@ struct Child {
   }
 };
 
-}  // namespace ipsec::v2
+}  // namespace ipsec::core

@@ -1,4 +1,4 @@
-#include "ike/v2/children.h"
+#include "ike/core/sa/children.h"
 
 #include <algorithm>
 #include <limits>
@@ -6,7 +6,7 @@
 
 #include "ike/base/limits.h"
 
-namespace ipsec::v2 {
+namespace ipsec::core {
 namespace {
 
 std::optional<xfrm::UdpEncapsulation> encapsulation(const Endpoint& from, const Endpoint& to,
@@ -25,7 +25,7 @@ xfrm::SaSpec half(const Sa& sa, const Child& child, xfrm::Direction direction, c
   const bool in = direction == xfrm::Direction::in;
   const Endpoint& from = in ? child.remote : child.local;
   const Endpoint& to = in ? child.local : child.remote;
-  const core::ChildConfig& rule = sa.tunnel().children[child.rule];
+  const ChildConfig& rule = sa.tunnel().children[child.rule];
   xfrm::SaSpec spec;
   spec.direction = direction;
   spec.source = from.address;
@@ -40,7 +40,7 @@ xfrm::SaSpec half(const Sa& sa, const Child& child, xfrm::Direction direction, c
   spec.extended_sequence_numbers = child.algorithms.sequence_numbers == EsnId::yes;
   spec.replay_window_packets = rule.replay_window_packets;
   spec.encapsulation = encapsulation(from, to, child.encapsulated);
-  const core::KernelWishes& wishes = sa.tunnel().kernel;
+  const KernelWishes& wishes = sa.tunnel().kernel;
   spec.attachment = child.attachment;
   spec.copy_dscp = wishes.copy_dscp;
   spec.copy_ecn = wishes.copy_ecn;
@@ -65,17 +65,17 @@ xfrm::PolicySpec policies_of(const Child& child) {
 
 void tell_down(Turn& turn, const Association& association, const Child& child) {
   if (child.announced) {
-    turn.tell(core::ChildDown{association.tunnel->id, child.id, child.reqid});
+    turn.tell(ChildDown{association.tunnel->id, child.id, child.reqid});
   }
 }
 
 void drop_halves(Turn& turn, const Child& child) {
   if (const auto* unmade = std::get_if<Unmade>(&child.phase)) {
-    if (unmade->reserved) turn.act(core::RemoveSa{*unmade->reserved});
+    if (unmade->reserved) turn.act(RemoveSa{*unmade->reserved});
     return;
   }
-  if (child.has_outbound()) turn.act(core::RemoveSa{child.outbound_key()});
-  turn.act(core::RemoveSa{child.inbound_key()});
+  if (child.has_outbound()) turn.act(RemoveSa{child.outbound_key()});
+  turn.act(RemoveSa{child.inbound_key()});
 }
 
 }  // namespace
@@ -109,8 +109,8 @@ void leave_unmade(Association& association, Child child, std::optional<xfrm::SaK
   association.children.push_back(std::move(child));
 }
 
-core::Ticket install_child(Turn& turn, const Sa& sa, Child& child, const crypto::ChildKeys& keys,
-                           wire::Role our_role_in_exchange, Halves halves) {
+Ticket install_child(Turn& turn, const Sa& sa, Child& child, const crypto::ChildKeys& keys,
+                     wire::Role our_role_in_exchange, Halves halves) {
   const bool ours_first = our_role_in_exchange == wire::Role::initiator;
   const HalfKeys initiators{keys.initiator_encryption, keys.initiator_integrity};
   const HalfKeys responders{keys.responder_encryption, keys.responder_integrity};
@@ -121,9 +121,9 @@ core::Ticket install_child(Turn& turn, const Sa& sa, Child& child, const crypto:
   auto inbound = half(sa, child, xfrm::Direction::in, theirs, rekey_at);
   auto outbound = half(sa, child, xfrm::Direction::out, ours, rekey_at);
 
-  core::InstallSas install;
+  InstallSas install;
   install.sa = sa.id;
-  install.ticket = turn.numbers.next<core::Ticket>();
+  install.ticket = turn.numbers.next<Ticket>();
   install.sas.push_back(std::move(inbound));
   if (halves == Halves::both) {
     install.sas.push_back(std::move(outbound));
@@ -132,7 +132,7 @@ core::Ticket install_child(Turn& turn, const Sa& sa, Child& child, const crypto:
   } else {
     child.phase = InboundOnly{std::move(outbound)};
   }
-  const core::Ticket ticket = install.ticket;
+  const Ticket ticket = install.ticket;
   turn.act(std::move(install));
   return ticket;
 }
@@ -140,9 +140,9 @@ core::Ticket install_child(Turn& turn, const Sa& sa, Child& child, const crypto:
 void switch_outbound(Turn& turn, Sa& sa, Child& child) {
   auto* waiting = std::get_if<InboundOnly>(&child.phase);
   if (waiting == nullptr) return;
-  core::InstallSas install;
+  InstallSas install;
   install.sa = sa.id;
-  install.ticket = turn.numbers.next<core::Ticket>();
+  install.ticket = turn.numbers.next<Ticket>();
   install.sas.push_back(std::move(waiting->outbound));
   install.policies = policies_of(child);
   child.phase = Active{};
@@ -150,7 +150,7 @@ void switch_outbound(Turn& turn, Sa& sa, Child& child) {
   turn.act(std::move(install));
 }
 
-void switch_answered(Turn& turn, Sa& sa, core::Ticket ticket, bool done) {
+void switch_answered(Turn& turn, Sa& sa, Ticket ticket, bool done) {
   auto& children = sa.association->children;
   const auto asked = std::ranges::find_if(children, [ticket](const Child& child) {
     return child.switching && child.switching->ticket == ticket;
@@ -160,7 +160,7 @@ void switch_answered(Turn& turn, Sa& sa, core::Ticket ticket, bool done) {
   if (done || !asked->usable()) return;
   // The policies still point at the child before it, whose outbound half goes or is gone.
   for (const Child& old : children) {
-    if (old.successor == asked->id) turn.act(core::RemovePolicies{policies_of(old)});
+    if (old.successor == asked->id) turn.act(RemovePolicies{policies_of(old)});
   }
   asked->phase = Replaced{!installs, turn.now};
   asked->rekey_at = kNever;
@@ -175,7 +175,7 @@ void supersede(Turn& turn, Child& old, ChildId successor, Owes who) {
 
 void drop_outbound(Turn& turn, Child& child) {
   if (!child.has_outbound()) return;
-  turn.act(core::RemoveSa{child.outbound_key()});
+  turn.act(RemoveSa{child.outbound_key()});
   if (auto* replaced = std::get_if<Replaced>(&child.phase)) replaced->outbound_installed = false;
 }
 
@@ -185,7 +185,7 @@ void drop_policies_if_last(Turn& turn, const Association& association, const Chi
     return other.id != child.id && other.rule == child.rule && !other.lingering() &&
            !other.unmade() && other.selectors == child.selectors;
   });
-  if (!shared) turn.act(core::RemovePolicies{policies_of(child)});
+  if (!shared) turn.act(RemovePolicies{policies_of(child)});
 }
 
 namespace {
@@ -208,7 +208,7 @@ void reinstate(Turn& turn, Association& association, Child& gone) {
     old.phase = Active{};
     old.rekey_at = turn.now + turn.jittered(limits::kTemporaryFailureRetry, 0.5);
     gone.successor = old.id;
-    if (gone.announced) turn.tell(core::ChildRekeyed{association.tunnel->id, gone.id, old.id});
+    if (gone.announced) turn.tell(ChildRekeyed{association.tunnel->id, gone.id, old.id});
   }
 }
 
@@ -220,7 +220,7 @@ void retire(Turn& turn, Sa& sa, Child& child) {
   reinstate(turn, association, child);
   Child* successor = child.successor ? association.find(*child.successor) : nullptr;
   if (successor != nullptr) switch_outbound(turn, sa, *successor);
-  if (child.has_outbound()) turn.act(core::RemoveSa{child.outbound_key()});
+  if (child.has_outbound()) turn.act(RemoveSa{child.outbound_key()});
   drop_policies_if_last(turn, association, child);
   if (successor == nullptr) tell_down(turn, association, child);
   child.phase = Lingering{turn.now + limits::kInboundLinger};
@@ -244,7 +244,7 @@ void remove_all_children(Turn& turn, Association& association) {
   for (const Child& child : std::exchange(association.children, {})) {
     drop_halves(turn, child);
     if (child.lingering() || child.unmade()) continue;
-    turn.act(core::RemovePolicies{policies_of(child)});
+    turn.act(RemovePolicies{policies_of(child)});
     if (!child.successor) tell_down(turn, association, child);
   }
 }
@@ -262,30 +262,21 @@ void abandon(Turn& turn, const ChildMaking& making) {
   if (making.made) {
     drop_halves(turn, *making.made);
   } else if (making.reserved) {
-    turn.act(core::RemoveSa{*making.reserved});
+    turn.act(RemoveSa{*making.reserved});
   }
 }
 
-void abandon_exchanges(Turn& turn, Established& up) {
-  const auto give_back = [&turn](const ChildMaking& making) {
-    abandon(turn, making);
-    // They came with both halves and point at this child, whatever they did before.
-    const bool pointed = making.made && making.made->has_outbound();
-    if (pointed) turn.act(core::RemovePolicies{policies_of(*making.made)});
-  };
-  if (const auto* request = std::get_if<ChildRequest>(&up.ours)) give_back(*request);
-  up.ours = std::monostate{};
-  if (up.peers) {
-    if (const auto* answer = std::get_if<ChildAnswer>(&up.peers->what)) give_back(*answer);
-    up.peers.reset();
-  }
+void give_back(Turn& turn, const ChildMaking& making) {
+  abandon(turn, making);
+  const bool pointed = making.made && making.made->has_outbound();
+  if (pointed) turn.act(RemovePolicies{policies_of(*making.made)});
 }
 
 void repoint(Turn& turn, const Sa& sa, Child& child) {
   if (!child.has_outbound()) return;
-  core::InstallSas install;
+  InstallSas install;
   install.sa = sa.id;
-  install.ticket = turn.numbers.next<core::Ticket>();
+  install.ticket = turn.numbers.next<Ticket>();
   install.policies = policies_of(child);
   // An answer to an earlier question that is still on its way decides no less.
   const bool installs = child.switching && child.switching->installs;
@@ -316,7 +307,7 @@ void bequeath_children(Turn& turn, Association& from, Association& to) {
       drop_halves(turn, child);
       continue;
     }
-    if (child.has_outbound()) turn.act(core::RemoveSa{child.outbound_key()});
+    if (child.has_outbound()) turn.act(RemoveSa{child.outbound_key()});
     if (!child.lingering()) {
       drop_policies_if_last(turn, to, child);
       tell_down(turn, from, child);
@@ -342,9 +333,9 @@ void move_child(Turn& turn, const Sa& sa, Child& child) {
   child.local = sa.local;
   child.remote = sa.remote;
   child.encapsulated = sa.nat.any();
-  turn.act(core::MoveSa{inbound, child.remote, child.local, child.encapsulated});
+  turn.act(MoveSa{inbound, child.remote, child.local, child.encapsulated});
   if (outbound_installed) {
-    turn.act(core::MoveSa{outbound, child.local, child.remote, child.encapsulated});
+    turn.act(MoveSa{outbound, child.local, child.remote, child.encapsulated});
   }
   if (auto* waiting = std::get_if<InboundOnly>(&child.phase)) {
     waiting->outbound.source = child.local.address;
@@ -357,22 +348,67 @@ void move_children(Turn& turn, const Sa& sa) {
   for (Child& child : sa.association->children) move_child(turn, sa, child);
 }
 
-Child* find_equal(Association& association, std::size_t rule, const core::SelectorPair& selectors) {
+void follow_peer(Turn& turn, Sa& sa, const Endpoint& local, const Endpoint& remote) {
+  if (local == sa.local && remote == sa.remote) return;
+  // RFC 7296 2.23: who is behind a NAT itself must not follow; the other end's address is stable.
+  if (sa.nat.local) return;
+  const Endpoint before = sa.remote;
+  sa.local = local;
+  sa.remote = remote;
+  if (!sa.is_up()) return;
+  move_children(turn, sa);
+  turn.tell(PeerMoved{sa.tunnel().id, before, sa.remote});
+}
+
+void inbound_seen(Turn& turn, Sa& sa, Child& child) {
+  switch_outbound(turn, sa, child);
+  for (Child& old : sa.association->children) {
+    if (old.successor == child.id) drop_outbound(turn, old);
+  }
+}
+
+void child_expired(Turn& turn, Child& child, bool hard) {
+  if (!child.usable()) return;
+  const bool active = std::holds_alternative<Active>(child.phase);
+  if (!hard) {
+    if (active) child.rekey_at = turn.now;
+    return;
+  }
+  // The kernel took one half away; the pair goes, and the peer is told (RFC 7296 1.4.1).
+  child.phase = Replaced{active, turn.now};
+  child.rekey_at = kNever;
+}
+
+void end(Turn& turn, const std::shared_ptr<Association>& association, SaId last,
+         std::string reason) {
+  if (association->ended) return;
+  association->ended = true;
+  const auto heir = association->heir.lock();
+  if (heir != nullptr && !heir->ended) {
+    bequeath_children(turn, *association, *heir);
+  } else {
+    remove_all_children(turn, *association);
+  }
+  turn.tell(IkeDown{association->tunnel->id, last, std::move(reason)});
+  turn.signals.emplace_back(AssociationDown{association});
+}
+
+Child* find_equal(Association& association, std::size_t rule, const SelectorPair& selectors) {
   const auto found = std::ranges::find_if(association.children, [&](const Child& child) {
     return child.usable() && child.rule == rule && child.selectors == selectors;
   });
   return found == association.children.end() ? nullptr : &*found;
 }
 
-std::vector<core::SelectorPair> missing_of(const Association& association, std::size_t rule) {
-  std::vector<core::SelectorPair> present;
+std::vector<SelectorPair> missing_of(const Association& association, std::size_t rule) {
+  std::vector<SelectorPair> present;
   for (const Child& child : association.children) {
     if (child.rule == rule && !child.lingering()) present.push_back(child.selectors);
   }
   const auto& wanted = association.tunnel->children[rule].selectors;
   const bool single = association.rule_single_pair[rule];
   if (present.empty() && !single) return {wanted};
-  return core::missing_pairs(wanted, present);
+  return missing_pairs(wanted, present);
 }
 
-}  // namespace ipsec::v2
+}  // namespace ipsec::core

@@ -12,9 +12,9 @@
 #include "ike/core/directory.h"
 #include "ike/core/io.h"
 #include "ike/core/rate_limit.h"
-#include "ike/v2/sa.h"
+#include "ike/core/sa/sa.h"
 
-namespace ipsec::v2 {
+namespace ipsec::core {
 
 // Hands out the engine's numbers.
 struct Numbers {
@@ -31,7 +31,7 @@ using Drops = std::map<std::string_view, std::uint64_t>;
 // What happened that concerns more than this one SA; the engine reads it after the turn.
 struct OpeningFailed {
   SaId sa;
-  core::Failure failure;
+  Failure failure;
 };
 struct AssociationUp {
   SaId sa;
@@ -42,7 +42,7 @@ struct AssociationDown {
 struct RuleFailed {
   SaId sa;
   std::size_t rule = 0;
-  core::Failure failure;
+  Failure failure;
 };
 struct RuleUp {
   SaId sa;
@@ -53,16 +53,16 @@ struct Turn {
   Time now;
   const crypto::Provider& crypto;
   RandomSource& random;
-  const core::Directory& directory;
+  const Directory& directory;
   Numbers& numbers;
   Drops& drops;
-  core::Actions& actions;
-  core::RateLimit& clear_refusals;
+  Actions& actions;
+  RateLimit& clear_refusals;
   std::vector<Signal> signals;
   std::vector<std::unique_ptr<Sa>> born;
 
-  void act(core::Action action) { actions.push_back(std::move(action)); }
-  void tell(core::Event event) { actions.emplace_back(std::move(event)); }
+  void act(Action action) { actions.push_back(std::move(action)); }
+  void tell(Event event) { actions.emplace_back(std::move(event)); }
   void drop(std::string_view reason) { ++drops[reason]; }
   [[nodiscard]] Bytes nonce();
   [[nodiscard]] IkeSpi spi();
@@ -75,4 +75,4 @@ struct Turn {
   [[nodiscard]] std::uint64_t rekey_bytes(std::uint64_t lifetime, bool we_made_it);
 };
 
-}  // namespace ipsec::v2
+}  // namespace ipsec::core
