@@ -10,33 +10,16 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <string_view>
 
 #include "ike/base/reader.h"
 #include "ike/base/writer.h"
 #include "ike/wire/payloads.h"
+#include "ike/wire/structure.h"
 
 namespace ipsec::wire {
 
-// The four bytes that open payloads, proposals, transforms and selectors alike:
-//   0                   1                   2                   3
-//  +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
-//  |     first     |    second     |  length, from `first` to end  |
-struct Structure {
-  std::size_t start = 0;
-  std::uint8_t first = 0;
-  std::uint8_t second = 0;
-  Reader body;
-};
-// A length below 4, or past the end of what holds the structure, is an error of `length_field`.
-[[nodiscard]] Structure read_structure(Reader& reader, std::string_view head_field,
-                                       std::string_view length_field);
-
 // 3.2: the C bit of a payload's second octet; the other seven are reserved.
 inline constexpr std::uint8_t kCriticalBit = 0x80;
-
-// Bytes behind a two-byte length that counts them alone.
-[[nodiscard]] ByteView read_counted(Reader& reader, std::string_view length_field);
 
 // sa_codec.cpp
 [[nodiscard]] SaPayload parse_sa(Reader& body);

@@ -133,26 +133,6 @@ EapPayload parse_eap(Reader& body) {
 
 }  // namespace
 
-Structure read_structure(Reader& reader, std::string_view head_field,
-                         std::string_view length_field) {
-  constexpr std::size_t kHead = 4;
-  const std::size_t start = reader.offset();
-  const std::uint8_t first = reader.u8(head_field);
-  const std::uint8_t second = reader.u8(head_field);
-  const std::size_t length = reader.u16(head_field);
-  if (length < kHead || length - kHead > reader.remaining()) {
-    reader.fail_at(length_field, start + 2);
-  }
-  return {start, first, second, reader.sub(reader.ok() ? length - kHead : 0, length_field)};
-}
-
-ByteView read_counted(Reader& reader, std::string_view length_field) {
-  const std::size_t start = reader.offset();
-  const std::size_t length = reader.u16(length_field);
-  if (length > reader.remaining()) reader.fail_at(length_field, start);
-  return reader.bytes(length, length_field);
-}
-
 bool is_known(PayloadType type) {
   const auto number = std::to_underlying(type);
   return (number >= std::to_underlying(PayloadType::sa) &&

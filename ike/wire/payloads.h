@@ -12,6 +12,7 @@
 #include "ike/base/bytes.h"
 #include "ike/base/identity.h"
 #include "ike/base/traffic_selector.h"
+#include "ike/wire/attribute.h"
 #include "ike/wire/header.h"
 
 namespace ipsec::wire {
@@ -77,12 +78,6 @@ enum class AuthMethod : std::uint8_t {
   digital_signature = 14,  // RFC 7427
 };
 
-// RFC 7296 3.3.5. `value` for the short form; `data` for the long one.
-struct Attribute {
-  std::uint16_t type = 0;
-  std::variant<std::uint16_t, Bytes> value;
-  bool operator==(const Attribute&) const = default;
-};
 inline constexpr std::uint16_t kKeyLengthAttribute = 14;
 
 struct Transform {

@@ -7,12 +7,6 @@
 namespace ipsec::wire {
 namespace {
 
-// "Last Substruc": zero in the last proposal or transform, these in the others (3.3.1, 3.3.2).
-constexpr std::uint8_t kLast = 0;
-constexpr std::uint8_t kMoreProposals = 2;
-constexpr std::uint8_t kMoreTransforms = 3;
-constexpr std::uint16_t kShortForm = 0x8000;  // the AF bit (3.3.5)
-
 // Octets before the SPI of a proposal.
 constexpr std::size_t kNumberOffset = 4;
 constexpr std::size_t kSpiSizeOffset = 6;
@@ -32,18 +26,6 @@ bool spi_size_fits(ProtocolId protocol, std::size_t size) {
   }
 }
 
-// 3.3.5
-//  |A|       Attribute Type        |    AF=0  Attribute Length     |
-//  |F|                             |    AF=1  Attribute Value      |
-//  |                   AF=0  Attribute Value                       |
-Attribute parse_attribute(Reader& reader) {
-  const std::uint16_t type = reader.u16("transform attribute type");
-  if ((type & kShortForm) == 0) {
-    return {type, to_bytes(read_counted(reader, "transform attribute length"))};
-  }
-  return {static_cast<std::uint16_t>(type & ~kShortForm), reader.u16("transform attribute value")};
-}
-
 bool is_key_length(const Attribute& attribute) {
   return attribute.type == kKeyLengthAttribute &&
          std::holds_alternative<std::uint16_t>(attribute.value);
@@ -58,7 +40,7 @@ void parse_attributes(Reader& reader, Transform& transform) {
   for (std::size_t count = 0; reader.more(); ++count) {
     if (count == limits::kAttributesPerTransform) reader.fail("transform attribute count");
     const std::size_t start = reader.offset();
-    Attribute attribute = parse_attribute(reader);
+    Attribute attribute = read_attribute(reader);
     if (!is_key_length(attribute)) {
       transform.unknown_attributes.push_back(std::move(attribute));
       continue;
@@ -66,16 +48,6 @@ void parse_attributes(Reader& reader, Transform& transform) {
     if (transform.key_bits) reader.fail_at("repeated key length attribute", start);
     transform.key_bits = std::get<std::uint16_t>(attribute.value);
   }
-}
-
-// Whether another one follows. The marker must tell the truth: what is left over, or missing, shows
-// when the caller reads on.
-bool more_follow(Reader& reader, const Structure& structure, std::uint8_t more,
-                 std::string_view field) {
-  if (structure.first != kLast && structure.first != more) {
-    reader.fail_at(field, structure.start);
-  }
-  return structure.first == more;
 }
 
 // 3.3.2
@@ -137,19 +109,6 @@ bool parse_proposal(Reader& reader, SaPayload& sa) {
   if (!right_number) body.fail_at("SA proposal number", structure.start + kNumberOffset);
   sa.proposals.push_back(std::move(proposal));
   return more;
-}
-
-void write_attribute(Writer& writer, const Attribute& attribute) {
-  if (attribute.type >= kShortForm) writer.fail("transform attribute type");
-  if (const auto* number = std::get_if<std::uint16_t>(&attribute.value)) {
-    writer.u16(attribute.type | kShortForm);
-    writer.u16(*number);
-    return;
-  }
-  const ByteView data = std::get<Bytes>(attribute.value);
-  writer.u16(attribute.type);
-  const auto length = writer.length_u16(writer.size() + 2, "transform attribute length");
-  writer.bytes(data);
 }
 
 void write_transform(Writer& writer, const Transform& transform, bool last) {
