@@ -1,9 +1,8 @@
 // The payload type of each value, and what logs call the numbers of the registries.
 #include <array>
 #include <string>
-#include <string_view>
-#include <utility>
 
+#include "ike/wire/named.h"
 #include "ike/wire/payloads.h"
 
 namespace ipsec::wire {
@@ -30,12 +29,6 @@ struct TypeOf {
   PayloadType operator()(const ConfigurationPayload&) const { return PayloadType::configuration; }
   PayloadType operator()(const EapPayload&) const { return PayloadType::eap; }
   PayloadType operator()(const UnknownPayload& unknown) const { return unknown.type; }
-};
-
-template <typename Number>
-struct Named {
-  Number number;
-  std::string_view name;
 };
 
 // RFC 7296 3.2 abbreviates most payloads to these.
@@ -117,15 +110,6 @@ constexpr auto kNotifyNames = std::to_array<Named<NotifyType>>({
     {NotifyType::ikev2_fragmentation_supported, "IKEV2_FRAGMENTATION_SUPPORTED"},
     {NotifyType::signature_hash_algorithms, "SIGNATURE_HASH_ALGORITHMS"},
 });
-
-template <typename Number, std::size_t N>
-std::string find_name(const std::array<Named<Number>, N>& names, Number number,
-                      std::string_view kind) {
-  for (const auto& row : names) {
-    if (row.number == number) return std::string(row.name);
-  }
-  return std::string(kind) + " " + std::to_string(std::to_underlying(number));
-}
 
 }  // namespace
 
