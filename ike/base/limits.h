@@ -32,6 +32,24 @@ inline constexpr std::size_t kNonceBytesMax = 256;
 // bytes. RFC 7296 2.6: a cookie is 1 to 64 bytes.
 inline constexpr std::size_t kCookieBytesMax = 64;
 
+// --- Messages of IKEv1: what differs from the above ---
+
+// proposals in one SA payload. Some peers write one for each cipher where others write transforms,
+// and with compression each of them counts twice.
+inline constexpr std::size_t kV1Proposals = 64;
+// transforms in one proposal; the count field's own maximum, since every combination is a transform
+// of its own.
+inline constexpr std::size_t kV1TransformsPerProposal = 255;
+// attributes in one transform: 14 are defined, and there are private ones.
+inline constexpr std::size_t kV1AttributesPerTransform = 32;
+// bytes of a nonce. RFC 2409 5; the most is kNonceBytesMax.
+inline constexpr std::size_t kV1NonceBytesMin = 8;
+// bytes behind the last payload of a decrypted message: up to a block by RFC 2409, appendix B;
+// peers that hide the length put a random amount there, which they count in the last byte.
+inline constexpr std::size_t kV1PaddingBytes = 255;
+// bytes behind the last payload of a message in clear: some peers fill up to four octets.
+inline constexpr std::size_t kV1ClearPaddingBytes = 3;
+
 // --- Fragments (RFC 7383) ---
 
 // pieces of one message: 64 KiB in the smallest pieces anyone sends (576-byte packets).
