@@ -18,6 +18,7 @@
 #include "tests/support/control_examples.h"
 #include "tests/support/fake_crypto.h"
 #include "tests/support/random_message.h"
+#include "tests/support/random_v1_message.h"
 #include "tests/support/random_xfrm.h"
 #include "tests/support/sa_sides.h"
 #include "tests/support/vectors.h"
@@ -56,11 +57,14 @@ Payloads small_mixture(std::uint64_t seed) {
   return payloads;
 }
 
-std::string kind_name(std::size_t kind) {
-  const PayloadType type = type_of(small_payload(kind));
-  std::string name = kind + 1 == kPayloadKinds ? "unknown" : name_of(type);
+std::string in_lower_case(std::string name) {
   for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return name;
+}
+
+std::string kind_name(std::size_t kind) {
+  const PayloadType type = type_of(small_payload(kind));
+  return in_lower_case(kind + 1 == kPayloadKinds ? "unknown" : name_of(type));
 }
 
 Header header(ExchangeType exchange) {
@@ -111,6 +115,68 @@ Seeds chain_seeds() {
   }
   for (std::uint64_t seed = 0; seed < kMixtures; ++seed) {
     seeds.push_back({"mixture_" + std::to_string(seed), chain_input(small_mixture(100 + seed))});
+  }
+  return seeds;
+}
+
+v1::Payload small_v1_payload(std::size_t kind) {
+  for (std::uint64_t seed = 0;; ++seed) {
+    Random random(seed);
+    v1::Payload payload = v1::random_payload(random, kind);
+    const std::size_t size = v1::write_chain({&payload, 1})->size();
+    if (size > 8 && size < 200) return payload;
+  }
+}
+
+v1::Header v1_header(ExchangeType exchange) {
+  v1::Header header;
+  header.initiator_cookie = IkeSpi{0x0102030405060708};
+  header.responder_cookie = IkeSpi{0x1112131415161718};
+  header.exchange = exchange;
+  return header;
+}
+
+Seed v1_seed(std::string name, ExchangeType exchange, const v1::Payloads& payloads) {
+  return {std::move(name), v1::write_message(v1_header(exchange), payloads).value()};
+}
+
+// What v1_message.cpp reads as a chain too, so what is encrypted is here in clear as well.
+Seeds v1_seeds() {
+  using enum v1::IdType;
+  const auto offer = [](v1::ProtocolId protocol, std::uint8_t id, Bytes spi,
+                        std::vector<Attribute> attributes) {
+    const v1::Transform transform{.number = 1, .id = id, .attributes = std::move(attributes)};
+    return v1::SaPayload{
+        {{.number = 1, .protocol = protocol, .spi = std::move(spi), .transforms = {transform}}}};
+  };
+  const v1::SaPayload phase1 =
+      offer(v1::ProtocolId::isakmp, 1, {},
+            {v1::attribute_of(v1::Phase1Attribute::encryption, 7),
+             v1::attribute_of(v1::Phase1Attribute::key_length, 256),
+             v1::attribute_of(v1::Phase1Attribute::life_type, 1),
+             v1::attribute_of(v1::Phase1Attribute::life_duration, 86'400)});
+  const v1::SaPayload phase2 =
+      offer(v1::ProtocolId::esp, 12, {0x11, 0x22, 0x33, 0x44},
+            {v1::attribute_of(v1::Phase2Attribute::encapsulation_mode, 61'443),
+             v1::attribute_of(v1::Phase2Attribute::auth_algorithm, 5)});
+  const v1::IdPayload subnet{
+      .type = ipv4_subnet, .protocol = 0, .port = 0, .data = {10, 0, 1, 0, 255, 255, 255, 0}};
+  const v1::IdPayload range{
+      .type = ipv4_range, .protocol = 6, .port = 80, .data = {10, 0, 2, 1, 10, 0, 2, 9}};
+  Bytes sealed =
+      v1::write_sealed_head(v1_header(ExchangeType::quick_mode), v1::PayloadType::hash, 32).value();
+  append(sealed, Bytes(32, 0xa5));
+  Seeds seeds{v1_seed("main_mode", ExchangeType::identity_protection,
+                      {phase1, v1::VendorIdPayload{.data = Bytes(16, 0xaf)}}),
+              v1_seed("quick_mode", ExchangeType::quick_mode,
+                      {v1::HashPayload{.data = Bytes(20, 0x5a)}, phase2,
+                       v1::NoncePayload{.data = Bytes(16, 0x33)}, subnet, range}),
+              {"encrypted", sealed}};
+  for (std::size_t kind = 0; kind < v1::kPayloadKinds; ++kind) {
+    const v1::Payload payload = small_v1_payload(kind);
+    const bool known = kind + 1 < v1::kPayloadKinds;
+    seeds.push_back(v1_seed(known ? in_lower_case(v1::name_of(type_of(payload))) : "unknown",
+                            ExchangeType::informational_v1, {payload}));
   }
   return seeds;
 }
@@ -313,11 +379,12 @@ struct Corpus {
   const char* target;
   Seeds (*make)();
 };
-constexpr Corpus kCorpora[] = {{"v2_message", message_seeds},   {"v2_chain", chain_seeds},
-                               {"fragments", fragment_seeds},   {"sk_open", sealed_seeds},
-                               {"engine", engine_seeds},        {"v2_inside", inside_seeds},
-                               {"xfrm_message", xfrm_seeds},    {"control_request", request_seeds},
-                               {"control_answer", answer_seeds}};
+constexpr Corpus kCorpora[] = {
+    {"v2_message", message_seeds},      {"v2_chain", chain_seeds},
+    {"v1_message", v1_seeds},           {"fragments", fragment_seeds},
+    {"sk_open", sealed_seeds},          {"engine", engine_seeds},
+    {"v2_inside", inside_seeds},        {"xfrm_message", xfrm_seeds},
+    {"control_request", request_seeds}, {"control_answer", answer_seeds}};
 
 bool write_seed(const fs::path& directory, const Seed& seed) {
   std::ofstream stream(directory / seed.name, std::ios::binary | std::ios::trunc);
