@@ -88,6 +88,24 @@ const Row* by_name(const std::array<Row, size>& rows, std::string_view name) {
   return first(rows, [&](const Row& row) { return row.name == name; });
 }
 
+// 0 in a row is no number.
+template <typename Row, std::size_t size>
+const Row* by_number(const std::array<Row, size>& rows, std::uint8_t Row::* column,
+                     std::uint16_t number) {
+  if (number == 0) return nullptr;
+  return first(rows, [&](const Row& row) { return row.*column == number; });
+}
+
+template <std::size_t size>
+const EncryptionRow* by_number(const std::array<EncryptionRow, size>& rows,
+                               std::uint8_t EncryptionRow::* column, std::uint16_t number,
+                               std::uint16_t key_bits) {
+  if (number == 0) return nullptr;
+  return first(rows, [&](const EncryptionRow& row) {
+    return row.*column == number && row.key_bits == key_bits;
+  });
+}
+
 }  // namespace
 
 std::span<const EncryptionRow> all_encryption() { return kEncryption; }
@@ -119,6 +137,26 @@ const PrfRow* find_prf(std::string_view name) { return by_name(kPrfs, name); }
 const GroupRow* find_group(std::string_view name) {
   // strongSwan's configurations write it both ways.
   return by_name(kGroups, name == "curve25519" ? "x25519" : name);
+}
+
+const EncryptionRow* find_v1_phase1(std::uint16_t number, std::uint16_t key_bits) {
+  return by_number(kEncryption, &EncryptionRow::v1_phase1, number, key_bits);
+}
+
+const EncryptionRow* find_v1_esp(std::uint16_t transform, std::uint16_t key_bits) {
+  return by_number(kEncryption, &EncryptionRow::v1_esp, transform, key_bits);
+}
+
+const PrfRow* find_v1_hash(std::uint16_t number) {
+  return by_number(kPrfs, &PrfRow::v1_hash, number);
+}
+
+const IntegrityRow* find_v1_ah(std::uint16_t transform) {
+  return by_number(kIntegrity, &IntegrityRow::v1_ah, transform);
+}
+
+const IntegrityRow* find_v1_auth(std::uint16_t number) {
+  return by_number(kIntegrity, &IntegrityRow::v1_auth, number);
 }
 
 }  // namespace ipsec

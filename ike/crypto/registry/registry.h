@@ -49,6 +49,8 @@ enum class IntegrityId : std::uint16_t {
   hmac_sha2_512_256 = 14,
 };
 
+// IKEv1 has the same numbers (RFC 2409 6, RFC 3526, RFC 5903, RFC 5114). IANA lists no 31 there,
+// but those that speak it at all call it so.
 enum class GroupId : std::uint16_t {
   none = 0,
   modp768 = 1,
@@ -143,5 +145,17 @@ struct GroupRow {
 [[nodiscard]] const IntegrityRow* find_integrity(std::string_view name);
 [[nodiscard]] const PrfRow* find_prf(std::string_view name);
 [[nodiscard]] const GroupRow* find_group(std::string_view name);
+
+// --- By IKEv1's numbers; null for 0, which is a row's "none". Groups have IKEv2's numbers. ---
+
+// RFC 2409 appendix A. `key_bits` is the Key Length attribute, 0 without one: AES must have it
+// (RFC 3602 5.3), DES and 3DES must not. Nothing that is not CBC has a number: phase 1 is older.
+[[nodiscard]] const EncryptionRow* find_v1_phase1(std::uint16_t number, std::uint16_t key_bits);
+// RFC 2409 appendix A. The hash decides the PRF, HMAC of it: no other was ever registered.
+[[nodiscard]] const PrfRow* find_v1_hash(std::uint16_t number);
+// RFC 2407 4.4.4, 4.4.3 and 4.5: ESP and AH transforms, the Authentication Algorithm attribute.
+[[nodiscard]] const EncryptionRow* find_v1_esp(std::uint16_t transform, std::uint16_t key_bits);
+[[nodiscard]] const IntegrityRow* find_v1_ah(std::uint16_t transform);
+[[nodiscard]] const IntegrityRow* find_v1_auth(std::uint16_t number);
 
 }  // namespace ipsec

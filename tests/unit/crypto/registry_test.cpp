@@ -188,6 +188,75 @@ TEST_CASE("IKEv1 numbers", "[registry]") {
   CHECK(ipsec::find_integrity("sha256")->v1_ah == 5);
 }
 
+TEST_CASE("IKEv1 numbers lead back to their rows", "[registry]") {
+  for (const auto& row : ipsec::all_encryption()) {
+    INFO(row.name);
+    const auto* phase1 = ipsec::find_v1_phase1(row.v1_phase1, row.key_bits);
+    const auto* esp = ipsec::find_v1_esp(row.v1_esp, row.key_bits);
+    CHECK(phase1 == (row.v1_phase1 == 0 ? nullptr : &row));
+    CHECK(esp == (row.v1_esp == 0 ? nullptr : &row));
+    // Phase 1 is CBC: a block, an IV of just that, no tag and no salt.
+    const bool is_cbc = row.block_bytes > 1 && row.iv_bytes == row.block_bytes &&
+                        row.salt_bytes == 0 && !row.is_aead();
+    CHECK((row.v1_phase1 != 0) == is_cbc);
+  }
+  for (const auto& row : ipsec::all_prfs()) {
+    INFO(row.name);
+    CHECK(ipsec::find_v1_hash(row.v1_hash) == &row);
+  }
+  for (const auto& row : ipsec::all_integrity()) {
+    INFO(row.name);
+    CHECK(ipsec::find_v1_auth(row.v1_auth) == &row);
+    CHECK(ipsec::find_v1_ah(row.v1_ah) == &row);
+  }
+}
+
+TEST_CASE("the IKEv1 numbers of every hash are IANA's", "[registry]") {
+  struct Fact {
+    HashId hash;
+    int phase1, ah, auth;
+  };
+  static constexpr Fact kFacts[] = {
+      {HashId::md5, 1, 2, 1},       // RFC 2409 appendix A, RFC 2407 4.4.3 and 4.5
+      {HashId::sha1, 2, 3, 2},      //
+      {HashId::sha2_256, 4, 5, 5},  // the IANA registries
+      {HashId::sha2_384, 5, 6, 6},  //
+      {HashId::sha2_512, 6, 7, 7},  //
+  };
+  for (const Fact& fact : kFacts) {
+    INFO(fact.phase1);
+    const auto* prf = ipsec::find_v1_hash(static_cast<std::uint16_t>(fact.phase1));
+    const auto* ah = ipsec::find_v1_ah(static_cast<std::uint16_t>(fact.ah));
+    const auto* auth = ipsec::find_v1_auth(static_cast<std::uint16_t>(fact.auth));
+    REQUIRE(prf != nullptr);
+    REQUIRE(ah != nullptr);
+    REQUIRE(auth != nullptr);
+    CHECK(prf->hash == fact.hash);
+    CHECK(ah->hash == fact.hash);
+    CHECK(auth->hash == fact.hash);
+  }
+}
+
+TEST_CASE("IKEv1 numbers without a row", "[registry]") {
+  // 0 stands for "none" in a row and is asked for by a peer that sends it.
+  CHECK(ipsec::find_v1_phase1(0, 128) == nullptr);
+  CHECK(ipsec::find_v1_esp(0, 0) == nullptr);
+  CHECK(ipsec::find_v1_hash(0) == nullptr);
+  CHECK(ipsec::find_v1_ah(0) == nullptr);
+  CHECK(ipsec::find_v1_auth(0) == nullptr);
+  CHECK(ipsec::find_v1_phase1(2, 0) == nullptr);    // IDEA
+  CHECK(ipsec::find_v1_phase1(7, 0) == nullptr);    // AES without its key length
+  CHECK(ipsec::find_v1_phase1(5, 192) == nullptr);  // 3DES with one
+  CHECK(ipsec::find_v1_phase1(20, 128) == nullptr);
+  CHECK(ipsec::find_v1_esp(28, 0) == nullptr);
+  CHECK(ipsec::find_v1_hash(3) == nullptr);  // Tiger
+  CHECK(ipsec::find_v1_ah(4) == nullptr);    // DES
+  CHECK(ipsec::find_v1_auth(4) == nullptr);  // KPDK
+  // Attributes have 16 bits and rows 8: nothing is cut off.
+  CHECK(ipsec::find_v1_phase1(0x107, 128) == nullptr);
+  CHECK(ipsec::find_v1_hash(0x102) == nullptr);
+}
+
 TEST_CASE("weak is what the modern profile drops", "[registry]") {
   std::set<std::string_view> weak;
   const auto collect = [&](const auto& rows) {
