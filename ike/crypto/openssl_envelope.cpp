@@ -9,64 +9,16 @@
 
 #include "ike/base/limits.h"
 #include "ike/base/secret.h"
+#include "ike/crypto/openssl_cipher.h"
 #include "ike/crypto/openssl_hmac.h"
 
 namespace ipsec::crypto::openssl {
 namespace {
 
-using Nonce = std::array<std::uint8_t, 16>;
-
-enum class Direction : std::uint8_t { open = 0, seal = 1 };  // EVP_CipherInit's own numbers
-
-// A cipher keyed at its first use in each direction and then only given new IVs. An IKE SA uses an
-// envelope one way, so the other direction's key schedule is usually never made.
-class KeyedCipher {
- public:
-  KeyedCipher(const EVP_CIPHER* cipher, Secret key) : cipher_(cipher), key_(std::move(key)) {}
-
-  // The cipher at the start of a message; null where OpenSSL fails.
-  [[nodiscard]] EVP_CIPHER_CTX* start(Direction direction, const Nonce& nonce) const {
-    CipherState& state = direction == Direction::seal ? sealing_ : opening_;
-    const int encrypts = static_cast<int>(direction);
-    if (state != nullptr) {
-      return EVP_CipherInit_ex2(state.get(), nullptr, nullptr, nonce.data(), encrypts, nullptr) == 1
-                 ? state.get()
-                 : nullptr;
-    }
-    CipherState fresh(EVP_CIPHER_CTX_new());
-    if (fresh == nullptr ||
-        EVP_CipherInit_ex2(fresh.get(), cipher_, key_.view().data(), nonce.data(), encrypts,
-                           nullptr) != 1 ||
-        EVP_CIPHER_CTX_set_padding(fresh.get(), 0) != 1) {
-      return nullptr;
-    }
-    state = std::move(fresh);
-    return state.get();
-  }
-
- private:
-  const EVP_CIPHER* cipher_;
-  Secret key_;
-  mutable CipherState sealing_;
-  mutable CipherState opening_;
-};
-
-bool update(EVP_CIPHER_CTX* state, MutableBytes in_place) {
-  int written = 0;
-  return EVP_CipherUpdate(state, in_place.data(), &written, in_place.data(),
-                          static_cast<int>(in_place.size())) == 1;
-}
-
 bool authenticate(EVP_CIPHER_CTX* state, ByteView head) {
   int written = 0;
   return head.empty() || EVP_CipherUpdate(state, nullptr, &written, head.data(),
                                           static_cast<int>(head.size())) == 1;
-}
-
-bool finish(EVP_CIPHER_CTX* state) {
-  std::array<std::uint8_t, 16> unused;
-  int written = 0;
-  return EVP_CipherFinal_ex(state, unused.data(), &written) == 1;
 }
 
 class OpensslEnvelope final : public Envelope {
