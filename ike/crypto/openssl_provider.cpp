@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "ike/crypto/openssl_cbc.h"
 #include "ike/crypto/openssl_envelope.h"
 #include "ike/crypto/openssl_hmac.h"
 #include "ike/crypto/openssl_key_exchange.h"
@@ -52,6 +53,10 @@ std::unique_ptr<Envelope> OpensslProvider::envelope(const EncryptionRow& encrypt
                                                     ByteView encryption_key, IntegrityId integrity,
                                                     ByteView integrity_key) const {
   return openssl::make_envelope(library_, encryption, encryption_key, integrity, integrity_key);
+}
+
+std::unique_ptr<Cbc> OpensslProvider::cbc(const EncryptionRow& encryption, ByteView key) const {
+  return openssl::make_cbc(library_, encryption, key);
 }
 
 Result<std::unique_ptr<KeyExchange>> OpensslProvider::generate(GroupId group) const {

@@ -23,6 +23,8 @@ class OpensslProvider final : public Provider {
   [[nodiscard]] std::unique_ptr<Envelope> envelope(const EncryptionRow& encryption,
                                                    ByteView encryption_key, IntegrityId integrity,
                                                    ByteView integrity_key) const override;
+  [[nodiscard]] std::unique_ptr<Cbc> cbc(const EncryptionRow& encryption,
+                                         ByteView key) const override;
   [[nodiscard]] Result<std::unique_ptr<KeyExchange>> generate(GroupId group) const override;
 
   // Not of the port: known answers need a private value that is not random. Big-endian; the

@@ -2,8 +2,8 @@
 // and the fuzzer put a fast deterministic one here.
 //
 // NOTE: Threading. A Provider is immutable and may be shared; KeyExchange::derive and
-// Provider::generate are the slow calls and run in the worker pool. Prf and Envelope objects belong
-// to one thread at a time. All of them may outlive the Provider that made them.
+// Provider::generate are the slow calls and run in the worker pool. Prf, Envelope and Cbc objects
+// belong to one thread at a time. All of them may outlive the Provider that made them.
 // NOTE: Failure. Asking for an algorithm the registry marks as unusable here yields null or Misuse;
 // bytes from a peer that are not a valid public value, or do not authenticate, yield an error
 // value.
@@ -60,6 +60,22 @@ class Envelope {
   [[nodiscard]] virtual std::optional<Bytes> open(ByteView head, ByteView body) const = 0;
 };
 
+// Cipher block chaining and nothing else: no padding, no MAC. It protects the messages of IKEv1,
+// which pads by itself and carries the IV on from message to message (RFC 2409 5 and appendix B).
+class Cbc {
+ public:
+  virtual ~Cbc() = default;
+  // Also the size of an IV.
+  [[nodiscard]] virtual std::size_t block_size() const = 0;
+  // Misuse where the IV is not a block, or the text is not whole blocks, at least one of them, or
+  // too long for a message.
+  [[nodiscard]] virtual std::expected<Bytes, Misuse> encrypt(ByteView iv,
+                                                             ByteView plaintext) const = 0;
+  // Nothing for such sizes: the peer chose them. What was changed on the way decrypts to something
+  // else and is not noticed here.
+  [[nodiscard]] virtual std::optional<Bytes> decrypt(ByteView iv, ByteView ciphertext) const = 0;
+};
+
 class Provider {
  public:
   virtual ~Provider() = default;
@@ -73,6 +89,10 @@ class Provider {
                                                            ByteView encryption_key,
                                                            IntegrityId integrity,
                                                            ByteView integrity_key) const = 0;
+  // Null for a row that phase 1 of IKEv1 cannot negotiate, which is all but CBC, and where the key
+  // size is wrong.
+  [[nodiscard]] virtual std::unique_ptr<Cbc> cbc(const EncryptionRow& encryption,
+                                                 ByteView key) const = 0;
   [[nodiscard]] virtual Result<std::unique_ptr<KeyExchange>> generate(GroupId group) const = 0;
 };
 

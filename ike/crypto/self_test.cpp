@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <string>
 #include <string_view>
 
 namespace ipsec::crypto {
@@ -117,6 +118,41 @@ Outcome test_envelope(const Provider& provider, const EncryptionRow& row) {
   return {};
 }
 
+// --- Bare CBC ---
+
+struct CbcAnswer {
+  std::string_view encryption;
+  std::string_view ciphertext;
+};
+
+// For a key that counts from 0, an IV from 0xf0 and 32 bytes of text from 0x40. By
+// tests/vectors/ciphers.py; DES and 3DES by the openssl command.
+constexpr auto kCbcAnswers = std::to_array<CbcAnswer>({
+    {"aes128", "67896c75ba00597bae4779270ef2b108f070c8870f37e02dcca72a9db4c9c475"},
+    {"aes192", "98a9222ec92ee3cc21f2ddf6a3a231cc72f71aae39e6e3a29cddfa87e390a758"},
+    {"aes256", "965fe30bdce6316a5ec0e066ec3389d4b1420a438b28d7af9f8b19ae7480e099"},
+    {"3des", "0b4616a356149014484d7e0a253033d84190a05dcb33cfdef9ae660e4716cd21"},
+    {"des", "bdcf1cf582d5d2e80057d8e333dc4d7180f4bb0c5180d7fedd55c5f05260ceb0"},
+});
+
+Outcome test_cbc(const Provider& provider, const EncryptionRow& row) {
+  const std::string name = fmt::format("{} (bare CBC)", row.name);
+  const auto answer = std::ranges::find(kCbcAnswers, row.name, &CbcAnswer::encryption);
+  if (answer == kCbcAnswers.end()) return wrong(name, "no known answer");
+  const auto key = counting<32>(0);
+  const auto text = counting<32>(0x40);
+  const auto iv = counting<16>(0xf0);
+  const ByteView first_iv = ByteView(iv).first(row.block_bytes);
+  const auto cbc = provider.cbc(row, ByteView(key).first(row.key_bytes));
+  if (cbc == nullptr || cbc->block_size() != row.block_bytes) return wrong(name, "not available");
+  const auto encrypted = cbc->encrypt(first_iv, text);
+  if (!encrypted) return wrong(name, encrypted.error().what);
+  if (to_hex(*encrypted) != answer->ciphertext) return wrong(name, "wrong answer");
+  const auto decrypted = cbc->decrypt(first_iv, *encrypted);
+  if (!decrypted || !equal(*decrypted, text)) return wrong(name, "does not decrypt");
+  return {};
+}
+
 // --- Key exchange ---
 
 struct Generator {
@@ -187,6 +223,10 @@ std::expected<void, Misuse> self_test(const Provider& provider) {
   for (const EncryptionRow& row : all_encryption()) {
     if (!row.usable_for_ike) continue;
     if (auto outcome = test_envelope(provider, row); !outcome) return outcome;
+  }
+  for (const EncryptionRow& row : all_encryption()) {
+    if (row.v1_phase1 == 0) continue;
+    if (auto outcome = test_cbc(provider, row); !outcome) return outcome;
   }
   for (const GroupRow& row : all_groups()) {
     if (row.public_bytes > kTestedPublicBytes) continue;

@@ -59,6 +59,11 @@ class KeyWatcher final : public crypto::Provider {
                                                            ByteView encryption_key,
                                                            IntegrityId integrity,
                                                            ByteView integrity_key) const override;
+  // IKEv1's; its SAs stand in another table of Wireshark's.
+  [[nodiscard]] std::unique_ptr<crypto::Cbc> cbc(const EncryptionRow& encryption,
+                                                 ByteView key) const override {
+    return inner_.cbc(encryption, key);
+  }
   [[nodiscard]] Result<std::unique_ptr<crypto::KeyExchange>> generate(
       GroupId group) const override {
     return inner_.generate(group);

@@ -109,6 +109,11 @@ std::unique_ptr<crypto::Envelope> Witness::envelope(const EncryptionRow& encrypt
   return inner_.envelope(encryption, encryption_key, integrity, integrity_key);
 }
 
+std::unique_ptr<crypto::Cbc> Witness::cbc(const EncryptionRow& encryption, ByteView key) const {
+  secrets_->note(key);
+  return inner_.cbc(encryption, key);
+}
+
 Result<std::unique_ptr<crypto::KeyExchange>> Witness::generate(GroupId group) const {
   auto inner = inner_.generate(group);
   if (!inner) return std::unexpected(inner.error());

@@ -3,7 +3,8 @@
 //
 // What is kept of a secret is its first 16 bytes, under a mask: else the witness's own memory would
 // be what it finds. Secrets are: what a PRF gives (SKEYSEED, and the first block of each key
-// stream, which begins with SK_d or a child's first key), and the keys of envelopes and kernel SAs.
+// stream, which begins with SK_d or a child's first key), and the keys of envelopes, of bare CBC
+// and of kernel SAs.
 #pragma once
 
 #include <cstdint>
@@ -41,6 +42,8 @@ class Witness final : public crypto::Provider {
                                                            ByteView encryption_key,
                                                            IntegrityId integrity,
                                                            ByteView integrity_key) const override;
+  [[nodiscard]] std::unique_ptr<crypto::Cbc> cbc(const EncryptionRow& encryption,
+                                                 ByteView key) const override;
   [[nodiscard]] Result<std::unique_ptr<crypto::KeyExchange>> generate(GroupId group) const override;
 
   [[nodiscard]] Secrets& secrets() const { return *secrets_; }

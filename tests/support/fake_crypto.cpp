@@ -1,6 +1,7 @@
 #include "tests/support/fake_crypto.h"
 
 #include <algorithm>
+#include <array>
 #include <string>
 #include <utility>
 
@@ -49,7 +50,15 @@ class Mixer {
   std::uint64_t count_ = 0;
 };
 
-enum Purpose : std::uint64_t { hashing = 1, computing, encrypting, tagging, drawing, sharing };
+enum Purpose : std::uint64_t {
+  hashing = 1,
+  computing,
+  encrypting,
+  tagging,
+  drawing,
+  sharing,
+  chaining,
+};
 
 std::size_t digest_size(HashId hash) {
   const auto rows = all_prfs();
@@ -131,7 +140,7 @@ class FakeKeyExchange final : public KeyExchange {
   Bytes public_value_;
 };
 
-// --- PRF and envelope ---
+// --- PRF, envelope and CBC ---
 
 class FakePrf final : public Prf {
  public:
@@ -227,6 +236,58 @@ class FakeEnvelope final : public Envelope {
   std::uint64_t mac_key_;
 };
 
+// Each block under a stream made of the block of ciphertext before it: chained as CBC is, so that
+// an IV lost or a message skipped shows in the first block and in no other.
+class FakeCbc final : public Cbc {
+ public:
+  FakeCbc(const EncryptionRow& row, ByteView key)
+      : row_(row),
+        keyed_(Mixer(chaining)
+                   .absorb(std::to_underlying(row.id))
+                   .absorb(Mixer(chaining).absorb(key).value())) {}
+
+  [[nodiscard]] std::size_t block_size() const override { return row_.block_bytes; }
+
+  [[nodiscard]] std::expected<Bytes, Misuse> encrypt(ByteView iv,
+                                                     ByteView plaintext) const override {
+    if (!fits(iv, plaintext)) return std::unexpected(Misuse{"IV or text of the wrong size"});
+    Bytes text = to_bytes(plaintext);
+    ByteView before = iv;
+    for (std::size_t at = 0; at < text.size(); at += block_size()) {
+      const MutableBytes block = MutableBytes(text).subspan(at, block_size());
+      cover(before, block);
+      before = block;
+    }
+    return text;
+  }
+
+  [[nodiscard]] std::optional<Bytes> decrypt(ByteView iv, ByteView ciphertext) const override {
+    if (!fits(iv, ciphertext)) return std::nullopt;
+    Bytes text = to_bytes(ciphertext);
+    ByteView before = iv;
+    for (std::size_t at = 0; at < text.size(); at += block_size()) {
+      cover(before, MutableBytes(text).subspan(at, block_size()));
+      before = ciphertext.subspan(at, block_size());
+    }
+    return text;
+  }
+
+ private:
+  [[nodiscard]] bool fits(ByteView iv, ByteView text) const {
+    return iv.size() == block_size() && !text.empty() && text.size() % block_size() == 0 &&
+           text.size() <= limits::kMessageBytes;
+  }
+  void cover(ByteView before, MutableBytes block) const {
+    std::array<std::uint8_t, 16> stream;
+    Mixer mixer = keyed_;
+    mixer.absorb(before).squeeze(MutableBytes(stream).first(block.size()));
+    for (std::size_t i = 0; i < block.size(); ++i) block[i] ^= stream[i];
+  }
+
+  const EncryptionRow& row_;
+  Mixer keyed_;
+};
+
 }  // namespace
 
 Bytes FakeProvider::digest(HashId hash, std::initializer_list<ByteView> parts) const {
@@ -255,6 +316,12 @@ std::unique_ptr<Envelope> FakeProvider::envelope(const EncryptionRow& encryption
   if (!fits || integrity_key.size() != mac_key_size) return nullptr;
   return std::make_unique<FakeEnvelope>(*row, row->is_aead() ? row->icv_bytes : mac->icv_bytes,
                                         encryption_key, integrity_key);
+}
+
+std::unique_ptr<Cbc> FakeProvider::cbc(const EncryptionRow& encryption, ByteView key) const {
+  const EncryptionRow* const row = find_encryption(encryption.id, encryption.key_bits);
+  if (row == nullptr || row->v1_phase1 == 0 || key.size() != row->key_bytes) return nullptr;
+  return std::make_unique<FakeCbc>(*row, key);
 }
 
 Result<std::unique_ptr<KeyExchange>> FakeProvider::generate(GroupId group) const {

@@ -15,6 +15,7 @@ using ipsec::HashId;
 using ipsec::IntegrityId;
 using ipsec::PrfId;
 using ipsec::Result;
+using ipsec::crypto::Cbc;
 using ipsec::crypto::Envelope;
 using ipsec::crypto::KeyExchange;
 using ipsec::crypto::Prf;
@@ -45,6 +46,12 @@ class Spoiled final : public Provider {
     if (!other.empty()) other.front() ^= 0x10;
     return real_.envelope(row, other, integrity, mac_key);
   }
+  std::unique_ptr<Cbc> cbc(const EncryptionRow& row, ByteView key) const override {
+    if (fault != std::string(row.name) + " (bare CBC)") return real_.cbc(row, key);
+    Bytes other = ipsec::to_bytes(key);
+    other.front() ^= 0x10;
+    return real_.cbc(row, other);
+  }
   Result<std::unique_ptr<KeyExchange>> generate(GroupId group) const override {
     return real_.generate(fault == "ecp256" && group == GroupId::ecp256 ? GroupId::x25519 : group);
   }
@@ -64,8 +71,9 @@ TEST_CASE("the self-test passes over OpenSSL", "[crypto]") {
 TEST_CASE("the self-test names the algorithm that errs", "[crypto]") {
   const auto real = openssl_provider();
   Spoiled provider(*real);
-  for (const char* fault : {"prfsha384", "prfmd5", "prfsha1", "aes192", "aes256ctr", "aes128gcm16",
-                            "chacha20poly1305", "3des", "des", "ecp256"}) {
+  for (const char* fault :
+       {"prfsha384", "prfmd5", "prfsha1", "aes192", "aes256ctr", "aes128gcm16", "chacha20poly1305",
+        "3des", "des", "aes192 (bare CBC)", "des (bare CBC)", "ecp256"}) {
     provider.fault = fault;
     const auto outcome = ipsec::crypto::self_test(provider);
     INFO(fault);
