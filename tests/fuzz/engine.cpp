@@ -7,6 +7,7 @@
 #include <array>
 
 #include "ike/base/limits.h"
+#include "ike/wire/message.h"
 #include "tests/fuzz/duel_script.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/support/fake_crypto.h"
