@@ -4,6 +4,18 @@
 #include "ike/core/sa/children.h"
 
 namespace ipsec::v2 {
+namespace {
+
+// An exchange that will not be finished: SPIs and kernel SAs it has taken are given back.
+void abandon_exchanges(Turn& turn, Established& up) {
+  if (const auto* request = std::get_if<ChildRequest>(&up.ours)) give_back(turn, *request);
+  up.ours = std::monostate{};
+  if (!up.peers) return;
+  if (const auto* answer = std::get_if<ChildAnswer>(&up.peers->what)) give_back(turn, *answer);
+  up.peers.reset();
+}
+
+}  // namespace
 
 void establish(Turn& turn, Sa& sa, Window window, const InitOutcome& init, Secret sk_d) {
   Established next{init.algorithms, std::move(sk_d), std::move(window)};
@@ -26,15 +38,6 @@ void establish(Turn& turn, Sa& sa, Window window, const InitOutcome& init, Secre
 
 Time ike_rekey_time(Turn& turn, const core::TunnelConfig& tunnel) {
   return turn.rekey_time(tunnel.ike_lifetime);
-}
-
-// An exchange that will not be finished: SPIs and kernel SAs it has taken are given back.
-void abandon_exchanges(Turn& turn, Established& up) {
-  if (const auto* request = std::get_if<ChildRequest>(&up.ours)) give_back(turn, *request);
-  up.ours = std::monostate{};
-  if (!up.peers) return;
-  if (const auto* answer = std::get_if<ChildAnswer>(&up.peers->what)) give_back(turn, *answer);
-  up.peers.reset();
 }
 
 void close(Turn& turn, Sa& sa, std::string reason) {
