@@ -42,6 +42,13 @@ inline constexpr std::size_t kV1Proposals = 64;
 inline constexpr std::size_t kV1TransformsPerProposal = 255;
 // attributes in one transform: 14 are defined, and there are private ones.
 inline constexpr std::size_t kV1AttributesPerTransform = 32;
+// transforms that we offer in phase 1, of 40 bytes each: 960 bytes, so that the first message with
+// its vendor ids (6 of 20 bytes) stays under 1,200. Nothing but IP can fragment it, and there are
+// routers that lose the pieces.
+inline constexpr std::size_t kV1IkeTransforms = 24;
+// transforms that we offer in phase 2, of 32 to 52 bytes: with KE payloads up to MODP 2048 the
+// message fits a packet of 1,500 bytes.
+inline constexpr std::size_t kV1ChildTransforms = 20;
 // bytes of a nonce. RFC 2409 5; the most is kNonceBytesMax.
 inline constexpr std::size_t kV1NonceBytesMin = 8;
 // bytes behind the last payload of a decrypted message: up to a block by RFC 2409, appendix B;
