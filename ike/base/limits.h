@@ -130,6 +130,13 @@ inline constexpr std::size_t kChildrenPerSa = 1'024;
 // queued tasks of one SA.
 inline constexpr std::size_t kTasksPerSa = 2'048;
 
+// IKEv1: exchanges under way on one SA, ours and the peer's; the peer's that are over and are known
+// when they come again.
+inline constexpr std::size_t kV1ExchangesAtOnce = 64;
+inline constexpr std::size_t kV1ExchangesRemembered = 256;
+// IKEv1: between tries to have another phase 1 before the lifetime ends.
+inline constexpr std::chrono::seconds kReauthenticationRetry{30};
+
 // --- Import of other products' configurations ---
 
 // bytes of one file: 10,000 tunnels as strongSwan writes them take some 5 MB.

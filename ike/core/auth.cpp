@@ -37,6 +37,13 @@ class SharedKeyCredential final : public Credential {
     return !expected.empty() && equal_constant_time(expected.view(), received.data);
   }
 
+  [[nodiscard]] Result<crypto::v1::Secrets> derive_v1(
+      const crypto::Provider& crypto, const PrfRow& prf, const crypto::NoncePair& nonces,
+      ByteView shared, const crypto::SpiPair& cookies) const override {
+    if (secret_.empty()) return std::unexpected(Misuse{"an empty key authenticates nobody"});
+    return crypto::v1::derive_secrets(crypto, prf, secret_.view(), nonces, shared, cookies);
+  }
+
  private:
   // Empty where nothing may be authenticated: no key, no identity, a PRF nobody knows.
   [[nodiscard]] Secret mac(const crypto::Provider& crypto, const AuthContext& context) const {

@@ -1,4 +1,4 @@
-// Authentication of an IKEv2 SA behind one seam: PSK now, signatures (RFC 7427) later.
+// Authentication of an IKE SA behind one seam: PSK now, signatures (RFC 7427) later.
 #pragma once
 
 #include <memory>
@@ -7,6 +7,7 @@
 #include "ike/base/bytes.h"
 #include "ike/base/identity.h"
 #include "ike/base/secret.h"
+#include "ike/crypto/key_derivation_v1.h"
 #include "ike/crypto/provider.h"
 #include "ike/wire/payloads.h"
 
@@ -30,6 +31,10 @@ class Credential {
   // Constant time in the key.
   [[nodiscard]] virtual bool verify(const crypto::Provider& crypto, const AuthContext& context,
                                     const wire::AuthPayload& received) const = 0;
+  // IKEv1 derives its keys from it (RFC 2409 5.4): the wrong one opens no message and fits no hash.
+  [[nodiscard]] virtual Result<crypto::v1::Secrets> derive_v1(
+      const crypto::Provider& crypto, const PrfRow& prf, const crypto::NoncePair& nonces,
+      ByteView shared, const crypto::SpiPair& cookies) const = 0;
 };
 
 // AUTH = prf(prf(secret, "Key Pad for IKEv2"), octets) (RFC 7296 2.15). The inner value is kept per

@@ -29,6 +29,8 @@ enum class Start : std::uint8_t {
   down,        // refuses
 };
 
+enum class IkeVersion : std::uint8_t { v1, v2 };
+
 // One rule: a local range (or several) with several peer ranges. Becomes one child SA where the
 // peer agrees, else as many as it takes.
 struct ChildConfig {
@@ -60,6 +62,9 @@ struct TunnelConfig {
   Identity local_identity;
   std::optional<Identity> remote_identity;  // none: whoever knows the key
   std::shared_ptr<const Credential> credential;
+  IkeVersion version = IkeVersion::v2;
+  // IKEv1: aggressive mode, as initiator and as responder; else main mode.
+  bool aggressive = false;
   IkeOffers offers;
   std::vector<ChildConfig> children;
   Start start = Start::automatic;

@@ -30,11 +30,11 @@ TunnelPointer Directory::find(Reqid reqid) const {
   return found == by_reqid_.end() ? nullptr : find(found->second);
 }
 
-std::vector<const IkeOffers*> Directory::offers_for(const Address& local,
+std::vector<const IkeOffers*> Directory::offers_for(IkeVersion version, const Address& local,
                                                     const Address& remote) const {
   std::vector<const IkeOffers*> offers;
-  const auto append = [this, &offers](const Address& named_local, const Address& named_remote) {
-    const auto found = offers_.find({named_local, named_remote});
+  const auto append = [&](const Address& named_local, const Address& named_remote) {
+    const auto found = offers_.find({version, named_local, named_remote});
     if (found == offers_.end()) return;
     for (const auto& in_use : found->second) offers.push_back(&in_use->offers);
   };
@@ -46,10 +46,11 @@ std::vector<const IkeOffers*> Directory::offers_for(const Address& local,
   return offers;
 }
 
-Directory::Claims Directory::claims(const Address& local, const Address& remote) const {
-  const auto count = [this](const Address& named_local, const Address& named_remote) {
+Directory::Claims Directory::claims(IkeVersion version, const Address& local,
+                                    const Address& remote) const {
+  const auto count = [&](const Address& named_local, const Address& named_remote) {
     std::size_t tunnels = 0;
-    const auto found = offers_.find({named_local, named_remote});
+    const auto found = offers_.find({version, named_local, named_remote});
     if (found == offers_.end()) return tunnels;
     for (const auto& in_use : found->second) tunnels += in_use->uses;
     return tunnels;
@@ -58,13 +59,33 @@ Directory::Claims Directory::claims(const Address& local, const Address& remote)
   return {count(local, remote) + count(any, remote), count(local, any) + count(any, any)};
 }
 
-std::vector<TunnelPointer> Directory::candidates(const Address& local, const Address& remote,
-                                                 const Identity& peer, const Identity* ours) const {
+std::vector<TunnelPointer> Directory::candidates(const Address& local,
+                                                 const Address& remote) const {
+  std::vector<TunnelPointer> found;
+  const auto append = [&](const Address& named_local, const Address& named_remote) {
+    const auto bucket = main_mode_.find({IkeVersion::v1, named_local, named_remote});
+    if (bucket == main_mode_.end()) return;
+    for (const TunnelPointer& tunnel : bucket->second) {
+      if (found.size() >= limits::kKeysTried) return;
+      if (tunnel->start != Start::down) found.push_back(tunnel);
+    }
+  };
+  const Address any = Address::any(local.family());
+  append(local, remote);
+  append(any, remote);
+  append(local, any);
+  append(any, any);
+  return found;
+}
+
+std::vector<TunnelPointer> Directory::candidates(IkeVersion version, const Address& local,
+                                                 const Address& remote, const Identity& peer,
+                                                 const Identity* ours) const {
   std::vector<TunnelPointer> found;
   const auto take = [&](const Bucket& bucket, bool any_address) {
     for (const TunnelPointer& tunnel : bucket) {
       if (found.size() >= limits::kKeysTried) return;
-      if (tunnel->remote.is_any() != any_address) continue;
+      if (tunnel->remote.is_any() != any_address || tunnel->version != version) continue;
       if (fits(*tunnel, local, remote, ours)) found.push_back(tunnel);
     }
   };
@@ -91,7 +112,9 @@ void Directory::index(const TunnelPointer& tunnel) {
   auto& bucket = tunnel->remote_identity ? by_peer_identity_[*tunnel->remote_identity]
                                          : without_peer_identity_;
   bucket.push_back(tunnel);
-  auto& offers = offers_[{tunnel->local, tunnel->remote}];
+  const Named named{tunnel->version, tunnel->local, tunnel->remote};
+  if (tunnel->version == IkeVersion::v1 && !tunnel->aggressive) main_mode_[named].push_back(tunnel);
+  auto& offers = offers_[named];
   const auto same = std::ranges::find_if(
       offers, [&](const auto& in_use) { return in_use->offers == tunnel->offers; });
   if (same != offers.end()) {
@@ -115,7 +138,12 @@ void Directory::unindex(const TunnelConfig& tunnel) {
   } else {
     erase_from(without_peer_identity_);
   }
-  const auto offers = offers_.find({tunnel.local, tunnel.remote});
+  const Named named{tunnel.version, tunnel.local, tunnel.remote};
+  if (const auto bucket = main_mode_.find(named); bucket != main_mode_.end()) {
+    erase_from(bucket->second);
+    if (bucket->second.empty()) main_mode_.erase(bucket);
+  }
+  const auto offers = offers_.find(named);
   if (offers == offers_.end()) return;
   std::erase_if(offers->second, [&](const auto& in_use) {
     return in_use->offers == tunnel.offers && --in_use->uses == 0;

@@ -6,6 +6,7 @@
 
 #include <map>
 #include <span>
+#include <tuple>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -21,25 +22,31 @@ class Directory {
   [[nodiscard]] TunnelPointer find(TunnelId id) const;
   [[nodiscard]] TunnelPointer find(Reqid reqid) const;
 
-  // The distinct IKE offers of the tunnels an IKE_SA_INIT between these addresses may be for; those
-  // that name the remote address stand before those for any, and so with the local one. Empty:
-  // nobody we know.
-  [[nodiscard]] std::vector<const IkeOffers*> offers_for(const Address& local,
+  // The distinct IKE offers of the tunnels that a first message of this version between these
+  // addresses may be for; those that name the remote address stand before those for any, and so
+  // with the local one. Empty: nobody we know.
+  [[nodiscard]] std::vector<const IkeOffers*> offers_for(IkeVersion version, const Address& local,
                                                          const Address& remote) const;
 
-  // How many tunnels such an IKE_SA_INIT may be for: those that name the remote address, and those
-  // that take any.
+  // How many tunnels such a message may be for: those that name the remote address, and those that
+  // take any.
   struct Claims {
     std::size_t named = 0;
     std::size_t any = 0;
     [[nodiscard]] std::size_t all() const { return named + any; }
   };
-  [[nodiscard]] Claims claims(const Address& local, const Address& remote) const;
+  [[nodiscard]] Claims claims(IkeVersion version, const Address& local,
+                              const Address& remote) const;
 
-  // The tunnels an IKE_AUTH may be for, best match first: by the peer's identity (and ours, where
-  // the peer named it), with the address named before any-address ones.
-  [[nodiscard]] std::vector<TunnelPointer> candidates(const Address& local, const Address& remote,
-                                                      const Identity& peer,
+  // The tunnels of IKEv1's main mode between these addresses, which need a key before they know an
+  // identity (RFC 2409 5.4): those with the address named before any-address ones.
+  [[nodiscard]] std::vector<TunnelPointer> candidates(const Address& local,
+                                                      const Address& remote) const;
+
+  // The tunnels an IKE_AUTH, or an aggressive mode, may be for, best match first: by the peer's
+  // identity (and ours, where the peer named it), with the address named before any-address ones.
+  [[nodiscard]] std::vector<TunnelPointer> candidates(IkeVersion version, const Address& local,
+                                                      const Address& remote, const Identity& peer,
                                                       const Identity* ours) const;
 
   [[nodiscard]] std::size_t size() const { return tunnels_.size(); }
@@ -51,6 +58,8 @@ class Directory {
     std::size_t uses = 0;
   };
   using Bucket = std::vector<TunnelPointer>;
+  // The local and the remote address named (any included).
+  using Named = std::tuple<IkeVersion, Address, Address>;
 
   [[nodiscard]] bool fits(const TunnelConfig& tunnel, const Address& local, const Address& remote,
                           const Identity* ours) const;
@@ -61,8 +70,9 @@ class Directory {
   std::unordered_map<Reqid, TunnelId> by_reqid_;
   std::unordered_map<Identity, Bucket> by_peer_identity_;
   Bucket without_peer_identity_;
-  // Offers by the local and the remote address named (any included), each set of offers once.
-  std::map<std::pair<Address, Address>, std::vector<std::unique_ptr<OffersInUse>>> offers_;
+  // Each set of offers once.
+  std::map<Named, std::vector<std::unique_ptr<OffersInUse>>> offers_;
+  std::map<Named, Bucket> main_mode_;
 };
 
 }  // namespace ipsec::core

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <string_view>
-#include <variant>
 
 namespace ipsec::core {
 namespace {
@@ -41,15 +40,11 @@ std::string name_of(ByteView id) {
 
 }  // namespace
 
-std::string describe_vendors(std::span<const wire::Payload> payloads) {
+std::string describe_vendors(std::span<const ByteView> ids) {
   std::string out;
-  std::size_t count = 0;
-  for (const wire::Payload& payload : payloads) {
-    const auto* vendor = std::get_if<wire::VendorIdPayload>(&payload);
-    if (vendor == nullptr) continue;
-    if (++count > kMostVendors) break;
+  for (const ByteView id : ids.first(std::min(ids.size(), kMostVendors))) {
     if (!out.empty()) out += ", ";
-    out += name_of(vendor->data);
+    out += name_of(id);
   }
   return out;
 }

@@ -4,12 +4,12 @@
 #include <span>
 #include <string>
 
-#include "ike/wire/payloads.h"
+#include "ike/base/bytes.h"
 
 namespace ipsec::core {
 
-// The vendor ids of a message by their known names, as the text that they are, or in hex:
-// "strongSwan, FRAGMENTATION". A bounded number of bounded length.
-[[nodiscard]] std::string describe_vendors(std::span<const wire::Payload> payloads);
+// The vendor ids of a message (IKEv1 or IKEv2) by their known names, as the text that they are, or
+// in hex: "strongSwan, FRAGMENTATION". A bounded number of bounded length.
+[[nodiscard]] std::string describe_vendors(std::span<const ByteView> ids);
 
 }  // namespace ipsec::core

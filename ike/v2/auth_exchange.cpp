@@ -168,8 +168,8 @@ Match match_tunnel(Turn& turn, const Sa& sa, const InitAnswered& state, const Re
     const auto* chosen = answer ? find<wire::SaPayload>(answer->payloads) : nullptr;
     return chosen != nullptr && core::choose(tunnel.offers, *chosen, {}).has_value();
   };
-  for (const auto& candidate :
-       turn.directory.candidates(sa.local.address, sa.remote.address, peer, ours)) {
+  for (const auto& candidate : turn.directory.candidates(core::IkeVersion::v2, sa.local.address,
+                                                         sa.remote.address, peer, ours)) {
     if (!accepts_algorithms(*candidate)) continue;
     ++match.keys_tried;
     if (!match.nearest) match.nearest = candidate->id;

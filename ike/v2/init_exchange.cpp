@@ -82,7 +82,12 @@ void note_peer_abilities(Sa& sa, std::span<const wire::Payload> payloads, std::s
   const bool fragments =
       find_notify(payloads, NotifyType::ikev2_fragmentation_supported) != nullptr;
   sa.fragment_bytes = fragments ? bytes : 0;
-  sa.association->peer_vendor = core::describe_vendors(payloads);
+  std::vector<ByteView> vendors;
+  for (const wire::Payload& payload : payloads) {
+    const auto* vendor = std::get_if<wire::VendorIdPayload>(&payload);
+    if (vendor != nullptr) vendors.emplace_back(vendor->data);
+  }
+  sa.association->peer_vendor = core::describe_vendors(vendors);
 }
 
 // A clear answer may come from anyone: a wrong one is kept as a hint and the right one awaited
@@ -375,8 +380,8 @@ std::unique_ptr<Sa> answer_init(Turn& turn, const core::Datagram& datagram,
                                 const core::Cookies& cookies, CookieNeeded needed) {
   const auto request = read_request(turn, datagram);
   if (!request) return nullptr;
-  const auto candidates =
-      turn.directory.offers_for(datagram.local.address, datagram.remote.address);
+  const auto candidates = turn.directory.offers_for(core::IkeVersion::v2, datagram.local.address,
+                                                    datagram.remote.address);
   if (needed == CookieNeeded::yes && !cookie_is_right(turn, *request, cookies)) return nullptr;
   auto choice = negotiate(turn, *request, candidates);
   return choice ? make_half_open(turn, *request, *std::move(choice)) : nullptr;

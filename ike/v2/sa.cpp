@@ -71,6 +71,10 @@ void Sa::ordered(core::Order order) {
   if (order == core::Order::probe) up->probe_wanted = true;
 }
 
+void Sa::superseded(Time delete_at) {
+  if (auto* up = established()) up->patience = delete_at;
+}
+
 void Sa::give_up(Turn& turn, std::string reason) {
   release_opening(turn, *this);
   state = Closed{std::move(reason)};

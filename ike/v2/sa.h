@@ -232,6 +232,7 @@ class Sa final : public core::Sa {
   [[nodiscard]] Established* established() { return std::get_if<Established>(&state); }
   [[nodiscard]] const Established* established() const { return std::get_if<Established>(&state); }
 
+  [[nodiscard]] core::IkeVersion version() const override { return core::IkeVersion::v2; }
   [[nodiscard]] Progress progress() const override;
   [[nodiscard]] bool is_half_open() const override;
   [[nodiscard]] bool is_committed() const override;
@@ -247,6 +248,7 @@ class Sa final : public core::Sa {
   void sas_installed(Turn& turn, core::Ticket ticket,
                      const std::expected<void, KernelError>& result) override;
   void ordered(core::Order order) override;
+  void superseded(Time delete_at) override;
   void give_up(Turn& turn, std::string reason) override;
   void close(Turn& turn, std::string reason) override;
 };

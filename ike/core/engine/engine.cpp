@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "ike/base/limits.h"
+#include "ike/v1/phase1.h"
 #include "ike/v2/init_exchange.h"
 #include "ike/v2/payload_access.h"
 
@@ -35,6 +36,7 @@ void Engine::take(Datagram& input) {
   if (input.bytes.size() == kKeepalive) return;
   const auto header = wire::parse_header(input.bytes);
   if (!header) return void(++drops_["malformed"]);
+  if (header->major_version == 1) return take_v1(input);
   if (header->major_version != 2) return refuse_version(input, *header);
   const bool opens = header->exchange == wire::ExchangeType::ike_sa_init &&
                      !header->flags.response && !header->responder_spi;
@@ -42,12 +44,32 @@ void Engine::take(Datagram& input) {
   const IkeSpi ours = header->flags.initiator ? header->responder_spi : header->initiator_spi;
   const auto found = by_spi_.find(ours);
   Sa* sa = found == by_spi_.end() ? nullptr : find(found->second);
-  if (sa == nullptr) return unknown_spi(input, *header);
+  if (sa == nullptr || sa->version() != IkeVersion::v2) return unknown_spi(input, *header);
   const bool roles_fit = header->flags.initiator == (sa->role == wire::Role::responder);
   const bool peer_fits =
       !sa->peer_spi ||
       sa->peer_spi == (header->flags.initiator ? header->initiator_spi : header->responder_spi);
   if (!roles_fit || !peer_fits) return void(++drops_["SPIs or roles do not fit"]);
+  run(*sa, [&](Turn& turn, Sa& it) { it.arrived(turn, input); });
+}
+
+// Either cookie may be ours: nothing in the header says who began the SA.
+void Engine::take_v1(Datagram& input) {
+  const auto header = wire::v1::parse_header(input.bytes);
+  if (!header) return void(++drops_["malformed"]);
+  const auto ours = [this](IkeSpi cookie) {
+    const auto found = by_spi_.find(cookie);
+    Sa* sa = found == by_spi_.end() ? nullptr : find(found->second);
+    return sa != nullptr && sa->version() == IkeVersion::v1 ? sa : nullptr;
+  };
+  Sa* sa = ours(header->initiator_cookie);
+  const bool begun = sa != nullptr && sa->role == wire::Role::initiator;
+  if (!begun) sa = header->responder_cookie ? ours(header->responder_cookie) : nullptr;
+  if (sa == nullptr && !header->responder_cookie) return open_as_v1_responder(input, *header);
+  const IkeSpi theirs = begun ? header->responder_cookie : header->initiator_cookie;
+  const bool fits = sa != nullptr && (begun || sa->role == wire::Role::responder) &&
+                    (!sa->peer_spi || sa->peer_spi == theirs);
+  if (!fits) return void(++drops_["unknown IKE SPI"]);
   run(*sa, [&](Turn& turn, Sa& it) { it.arrived(turn, input); });
 }
 
@@ -215,7 +237,7 @@ void Engine::open_as_responder(const Datagram& datagram, const wire::Header& hea
   }
   const Address& local = datagram.local.address;
   const Address& remote = datagram.remote.address;
-  const HalfOpen::Peer peer{local, remote, directory_.claims(local, remote)};
+  const HalfOpen::Peer peer{local, remote, directory_.claims(IkeVersion::v2, local, remote)};
   Turn turn = make_turn();
   if (peer.claims.all() == 0) return v2::refuse_stranger(turn, datagram);
   const auto verdict = half_open_.admit(peer);
@@ -224,6 +246,28 @@ void Engine::open_as_responder(const Datagram& datagram, const wire::Header& hea
   if (with_cookie) cookies_.refresh(crypto_, random_, now_);
   auto sa = v2::answer_init(turn, datagram, cookies_,
                             with_cookie ? v2::CookieNeeded::yes : v2::CookieNeeded::no);
+  if (sa == nullptr) return;
+  half_open_.add(opening, peer, sa->id);
+  reindex(add(std::move(sa)));
+}
+
+void Engine::open_as_v1_responder(const Datagram& datagram, const wire::v1::Header& header) {
+  const HalfOpen::Opening opening{datagram.remote, header.initiator_cookie};
+  if (const auto repeated = half_open_.find(opening)) {
+    run(*find(*repeated), [&](Turn& turn, Sa& it) { it.opened_again(turn, datagram); });
+    return;
+  }
+  const Address& local = datagram.local.address;
+  const Address& remote = datagram.remote.address;
+  const HalfOpen::Peer peer{local, remote, directory_.claims(IkeVersion::v1, local, remote)};
+  Turn turn = make_turn();
+  if (peer.claims.all() == 0) return turn.drop("no tunnel for this peer address");
+  const auto verdict = half_open_.admit(peer);
+  if (verdict.admission == HalfOpen::Admission::refused) return turn.drop(verdict.reason);
+  // IKEv1 has no cookie to ask for before there is an SA; main mode costs nothing until the peer
+  // has said ours again.
+  const bool many = verdict.admission == HalfOpen::Admission::with_cookie;
+  auto sa = v1::answer_first(turn, datagram, many ? v1::Pressure::high : v1::Pressure::low);
   if (sa == nullptr) return;
   half_open_.add(opening, peer, sa->id);
   reindex(add(std::move(sa)));

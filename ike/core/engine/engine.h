@@ -25,6 +25,7 @@
 #include "ike/core/io.h"
 #include "ike/core/rate_limit.h"
 #include "ike/core/sa/children.h"
+#include "ike/wire/v1/header.h"
 
 namespace ipsec::core {
 
@@ -111,7 +112,9 @@ class Engine {
   void take(KernelMapping& input);
   void take(InboundSeen& input);
 
+  void take_v1(Datagram& input);
   void open_as_responder(const Datagram& datagram, const wire::Header& header);
+  void open_as_v1_responder(const Datagram& datagram, const wire::v1::Header& header);
   void unknown_spi(const Datagram& datagram, const wire::Header& header);
   void refuse_in_clear(const Datagram& datagram, wire::Header answer, wire::NotifyType why);
   void refuse_version(const Datagram& datagram, const wire::Header& header);
@@ -126,6 +129,8 @@ class Engine {
   void obey(Turn& turn, const AssociationDown& signal);
   void obey(Turn& turn, const RuleFailed& signal);
   void obey(Turn& turn, const RuleUp& signal);
+  void obey(Turn& turn, const SuccessorWanted& signal);
+  void join(Turn& turn, Sa& fresh, Sa& other);
   void settle_with(Turn& turn, Sa& fresh, Sa& other);
   void abort_openings(Turn& turn, Tunnel& tunnel);
   void end_if_orphaned(Turn& turn, const std::shared_ptr<Association>& association);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "ike/base/limits.h"
+#include "ike/v1/sa.h"
 #include "ike/v2/sa.h"
 
 namespace ipsec::core {
@@ -34,7 +35,12 @@ void Engine::want(Tunnel& tunnel) {
 
 void Engine::start_try(Tunnel& tunnel) {
   if (tunnel.config->remote.is_any()) return;
-  auto sa = std::make_unique<v2::Sa>();
+  std::unique_ptr<Sa> sa;
+  if (tunnel.config->version == IkeVersion::v1) {
+    sa = std::make_unique<v1::Sa>();
+  } else {
+    sa = std::make_unique<v2::Sa>();
+  }
   sa->id = numbers_.next<SaId>();
   sa->role = wire::Role::initiator;
   sa->local = {tunnel.config->local, kIkePort};
@@ -107,7 +113,13 @@ void Engine::obey(Turn& turn, const AssociationUp& signal) {
     Sa* other = find(id);
     const bool rival = other != nullptr && other->association != fresh.association &&
                        other->is_current() && other->is_up() && !other->association->closing;
-    if (rival) settle_with(turn, fresh, *other);
+    if (!rival) continue;
+    const bool both_v1 = fresh.version() == IkeVersion::v1 && other->version() == IkeVersion::v1;
+    if (both_v1) {
+      join(turn, fresh, *other);
+    } else {
+      settle_with(turn, fresh, *other);
+    }
   }
   fresh.association->accompanied = is_accompanied(*tunnel, *fresh.association);
 }
@@ -118,6 +130,36 @@ bool Engine::is_accompanied(const Tunnel& tunnel, const Association& association
     return other != nullptr && other->association.get() != &association && other->is_current() &&
            other->is_up();
   });
+}
+
+// IKEv1 rekeys an IKE SA by making another: the children stay where they are. Of two that both ends
+// began at once the one with the lower nonce goes, else the older; closed by who began the one that
+// goes, or made it old.
+void Engine::join(Turn& turn, Sa& fresh, Sa& other) {
+  const std::shared_ptr<Association> young = fresh.association;
+  const std::shared_ptr<Association> old = other.association;
+  const bool crossed = young->begun_as != old->begun_as && old->established_at >= young->begun_at;
+  if (!crossed && young->initial_contact) {
+    other.close(turn, "the peer started anew (INITIAL-CONTACT)");
+    touched_.push_back(other.id);
+    return;
+  }
+  const bool young_goes = crossed && young->lowest_nonce < old->lowest_nonce;
+  fresh.association = old;
+  Sa& goes = young_goes ? fresh : other;
+  const bool we_close =
+      crossed ? goes.role == wire::Role::initiator : fresh.role == wire::Role::initiator;
+  goes.superseded(now_ + (we_close ? limits::kRefusedRetry : limits::kAwaitDelete));
+  if (fresh.role == wire::Role::initiator) {
+    for (Time& at : old->rule_retry_at) at = std::min(at, now_);
+  }
+  if (young_goes) return;
+  old->current = fresh.id;
+  old->begun_as = young->begun_as;
+  old->begun_at = young->begun_at;
+  old->established_at = young->established_at;
+  old->lowest_nonce = young->lowest_nonce;
+  turn.tell(IkeRekeyed{old->tunnel->id, other.id, fresh.id});
 }
 
 // Two associations of one tunnel, the fresh one established last.
@@ -186,6 +228,11 @@ void Engine::obey(Turn& turn, const RuleFailed& signal) {
   tunnel->tries = tries;
   tunnel->last_failure = signal.failure;
   turn.tell(TryFailed{tunnel->config->id, signal.failure, tries, next});
+}
+
+void Engine::obey(Turn&, const SuccessorWanted& signal) {
+  Tunnel* tunnel = find(find(signal.sa)->tunnel().id);
+  if (tunnel != nullptr) reauthenticate(*tunnel);
 }
 
 void Engine::obey(Turn&, const RuleUp& signal) {

@@ -39,6 +39,7 @@ class Sa {
   NatState nat;
   std::shared_ptr<Association> association;
 
+  [[nodiscard]] virtual IkeVersion version() const = 0;
   [[nodiscard]] virtual Progress progress() const = 0;
   // As responder, who the peer is has not been shown yet.
   [[nodiscard]] virtual bool is_half_open() const = 0;
@@ -67,6 +68,8 @@ class Sa {
                              const std::expected<void, KernelError>& result) = 0;
   // To an established one that is current; what concerns its children is not said here.
   virtual void ordered(Order order) = 0;
+  // An IKE SA that a new phase 1 made has its place (IKEv1): from then on it is for us to delete.
+  virtual void superseded(Time delete_at) = 0;
   // While it opens: what it has taken is given back, and nobody is told.
   virtual void give_up(Turn& turn, std::string reason) = 0;
   // At once; if it was the association's current one, so are the children and the association.

@@ -47,7 +47,12 @@ struct RuleFailed {
 struct RuleUp {
   SaId sa;
 };
-using Signal = std::variant<OpeningFailed, AssociationUp, AssociationDown, RuleFailed, RuleUp>;
+// IKEv1: a new phase 1 is to take this SA's place.
+struct SuccessorWanted {
+  SaId sa;
+};
+using Signal = std::variant<OpeningFailed, AssociationUp, AssociationDown, RuleFailed, RuleUp,
+                            SuccessorWanted>;
 
 struct Turn {
   Time now;

@@ -22,8 +22,8 @@ using Names = std::vector<std::string_view>;
 
 Names groups(const Directory& directory, std::string_view local, std::string_view remote) {
   Names names;
-  const auto found =
-      directory.offers_for(Address::parse(local).value(), Address::parse(remote).value());
+  const auto found = directory.offers_for(IkeVersion::v2, Address::parse(local).value(),
+                                          Address::parse(remote).value());
   for (const auto* offers : found) names.push_back(offers->at(0).groups.at(0)->name);
   return names;
 }

@@ -130,7 +130,7 @@ TEST_CASE("a higher major version is told ours", "[v2]") {
   CHECK(it.clear_answer()->type == NotifyType::invalid_major_version);
   CHECK(wire::parse_header(it.host.sent.front().bytes)->major_version == 2);
   it.host.sent.clear();
-  bytes[17] = 0x10;
+  bytes[17] = 0x00;
   it.feed(bytes);
   CHECK(it.host.sent.empty());
   CHECK(it.host.dropped("unsupported IKE version") == 2);

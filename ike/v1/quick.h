@@ -1,0 +1,81 @@
+// Quick mode (RFC 2409 5.5), both roles.
+#pragma once
+
+#include <string>
+#include <utility>
+
+#include "ike/v1/sa.h"
+
+namespace ipsec::v1 {
+
+// --- As initiator ---
+
+void start_quick(Turn& turn, Sa& sa, std::size_t rule, core::SelectorPair selectors);
+void start_child_rekey(Turn& turn, Sa& sa, Child& child);
+// The peer refuses the exchange in a notification, by our SPI or, where it names none, whatever it
+// is that we have asked for.
+void refused(Turn& turn, Sa& sa, const wire::v1::NotificationPayload& notify);
+
+// --- Both ---
+
+void quick_arrived(Turn& turn, Sa& sa, const core::Datagram& datagram,
+                   const wire::v1::Message& message);
+void quick_spi_ready(Turn& turn, Sa& sa, core::Ticket ticket,
+                     const std::expected<xfrm::SaKey, KernelError>& result);
+void quick_job_done(Turn& turn, Sa& sa, JobId job, core::JobResult result);
+// False where no quick mode waits for it.
+[[nodiscard]] bool quick_installed(Turn& turn, Sa& sa, core::Ticket ticket,
+                                   const std::expected<void, KernelError>& result);
+[[nodiscard]] Time quick_deadline(const Established& up);
+void tick_quicks(Turn& turn, Sa& sa);
+// Gives back what quick modes under way have taken.
+void abandon_quicks(Turn& turn, Established& up);
+
+// --- Inside ---
+
+using QuickId = std::uint32_t;
+
+[[nodiscard]] inline core::Failure child_failure(core::Cause cause, std::string ours,
+                                                 std::string theirs, std::string detail = {}) {
+  return {core::Stage::child, cause, std::move(ours), std::move(theirs), std::move(detail)};
+}
+
+[[nodiscard]] Result<crypto::v1::IvChain> iv_of(const Turn& turn, const Established& up,
+                                                MessageId id);
+// The offer, the answer and the proof in the middle of a quick mode.
+void offer_answered(Turn& turn, Sa& sa, QuickId id, const core::Datagram& datagram,
+                    const wire::v1::Message& message);
+void offer_arrived(Turn& turn, Sa& sa, const core::Datagram& datagram,
+                   const wire::v1::Message& message);
+void proof_arrived(Turn& turn, Sa& sa, QuickId id, const core::Datagram& datagram,
+                   const wire::v1::Message& message);
+void go_on_as_initiator(Turn& turn, Sa& sa, QuickId id);
+void go_on_as_responder(Turn& turn, Sa& sa, QuickId id);
+void installed_as_initiator(Turn& turn, Sa& sa, QuickId id,
+                            const std::expected<void, KernelError>& result);
+void installed_as_responder(Turn& turn, Sa& sa, QuickId id,
+                            const std::expected<void, KernelError>& result);
+void fail_quick(Turn& turn, Sa& sa, QuickId id, core::Failure why);
+
+// The child that both sides have agreed on; it lives as long as the shorter of both lifetimes.
+[[nodiscard]] Child make_quick_child(Turn& turn, const Sa& sa, const Quick& quick);
+[[nodiscard]] Result<crypto::ChildKeys> keys_of(const Turn& turn, const Established& up,
+                                                const Quick& quick);
+// A message of a quick mode: HASH, made by `hash` of what follows, and the rest.
+template <typename Hash>
+[[nodiscard]] std::optional<Bytes> seal_with_hash(const Established& up, crypto::v1::IvChain& iv,
+                                                  const wire::v1::Header& header,
+                                                  std::vector<wire::v1::Payload> rest, Hash hash) {
+  Bytes bytes;
+  if (!rest.empty()) {
+    auto chain = wire::v1::write_chain(rest);
+    if (!chain) return std::nullopt;
+    bytes = *std::move(chain);
+  }
+  const Result<Secret> made = hash(ByteView(bytes));
+  if (!made) return std::nullopt;
+  rest.insert(rest.begin(), wire::v1::HashPayload{to_bytes(made->view())});
+  return seal(up.keys, iv, header, rest);
+}
+
+}  // namespace ipsec::v1

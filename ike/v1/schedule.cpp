@@ -1,0 +1,180 @@
+#include "ike/v1/schedule.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "ike/base/limits.h"
+#include "ike/v1/informational.h"
+#include "ike/v1/quick.h"
+
+namespace ipsec::v1 {
+namespace {
+
+enum class Work : std::uint8_t {
+  delete_sa,
+  delete_children,
+  succeed,
+  rekey_child,
+  make_child,
+  probe,
+};
+
+struct Item {
+  Time at = kNever;
+  Work work{};
+  ChildId child;
+  std::size_t rule = 0;
+};
+
+bool is_asked_for(const Established& up, std::size_t rule, const core::SelectorPair& selectors) {
+  return std::ranges::any_of(up.quicks, [&](const auto& entry) {
+    const Quick& quick = entry.second;
+    const bool busy = quick.stage != Quick::Stage::over && quick.stage != Quick::Stage::answered;
+    return busy && quick.making.rule == rule && quick.making.selectors == selectors;
+  });
+}
+
+// The first pair of the rule that no child has and no quick mode is about.
+std::optional<core::SelectorPair> next_pair(const Sa& sa, const Established& up, std::size_t rule) {
+  for (auto& pair : core::missing_of(*sa.association, rule)) {
+    if (!is_asked_for(up, rule, pair)) return std::move(pair);
+  }
+  return std::nullopt;
+}
+
+void add_child_work(const Sa& sa, const Established& up, std::vector<Item>& items) {
+  const Association& association = *sa.association;
+  Item deletes{kNever, Work::delete_children, {}, 0};
+  Item rekey{kNever, Work::rekey_child, {}, 0};
+  for (const Child& child : association.children) {
+    deletes.at = std::min(deletes.at, child.delete_at());
+    const bool plain = std::holds_alternative<Active>(child.phase) &&
+                       !is_asked_for(up, child.rule, child.selectors);
+    if (plain && child.rekey_at < rekey.at) {
+      rekey = {child.rekey_at, Work::rekey_child, child.id, 0};
+    }
+  }
+  items.push_back(deletes);
+  items.push_back(rekey);
+  if (!association.tunnel->may_initiate()) return;
+  if (up.quicks.size() >= limits::kV1ExchangesAtOnce) return;
+  for (std::size_t rule = 0; rule < association.tunnel->children.size(); ++rule) {
+    if (!next_pair(sa, up, rule)) continue;
+    items.push_back({association.rule_retry_at[rule], Work::make_child, {}, rule});
+  }
+}
+
+std::vector<Item> agenda(const Sa& sa, const Established& up) {
+  std::vector<Item> items;
+  const Association& association = *sa.association;
+  const Time patience = sa.is_current() ? association.patience : kNever;
+  const Time end = std::min({up.delete_at, up.expires_at, patience});
+  items.push_back({association.closing ? Time{} : end, Work::delete_sa, {}, 0});
+  if (!sa.is_current()) return items;
+  items.push_back(
+      {up.reauthentication_wanted ? Time{} : up.reauthenticate_at, Work::succeed, {}, 0});
+  add_child_work(sa, up, items);
+  if (up.peer.dead_peer_detection && !up.probe) {
+    const Time quiet = up.heard_at + sa.tunnel().dpd_delay;
+    items.push_back({up.probe_wanted ? Time{} : quiet, Work::probe, {}, 0});
+  }
+  return items;
+}
+
+void begin_work(Turn& turn, Sa& sa, const Item& item) {
+  auto& up = *sa.established();
+  switch (item.work) {
+    case Work::delete_sa:
+      return delete_sa(turn, sa, sa.association->closing ? "deleted by us" : "its time is over");
+    case Work::delete_children: {
+      std::vector<ChildId> due;
+      for (const Child& child : sa.association->children) {
+        if (child.delete_at() <= turn.now) due.push_back(child.id);
+        if (due.size() == limits::kSpisPerDelete) break;
+      }
+      return delete_children(turn, sa, due);
+    }
+    case Work::succeed:
+      // Once; where nothing comes of it, again by order or at the lifetime's end.
+      up.reauthentication_wanted = false;
+      up.reauthenticate_at = turn.now + limits::kReauthenticationRetry;
+      turn.signals.emplace_back(core::SuccessorWanted{sa.id});
+      return;
+    case Work::rekey_child:
+      return start_child_rekey(turn, sa, *sa.association->find(item.child));
+    case Work::make_child:
+      return start_quick(turn, sa, item.rule, *next_pair(sa, up, item.rule));
+    case Work::probe:
+      return start_probe(turn, sa);
+  }
+}
+
+// A child past its lifetime in spite of all: the peer would not rekey it.
+void expire_children(Turn& turn, Sa& sa) {
+  for (Child& child : sa.association->children) {
+    if (child.expires_at > turn.now || child.lingering()) continue;
+    child.expires_at = kNever;
+    if (std::holds_alternative<Replaced>(child.phase)) continue;
+    child.phase = Replaced{std::holds_alternative<Active>(child.phase), turn.now};
+    child.rekey_at = kNever;
+  }
+}
+
+// RFC 3948 2.3
+void keep_alive(Turn& turn, Sa& sa, Established& up) {
+  if (up.keepalive_at > turn.now) return;
+  up.keepalive_at = turn.now + limits::kNatKeepalive;
+  const bool in_use = sa.is_current() && sa.local.port == kNattPort;
+  if (in_use) turn.act(core::SendDatagram{sa.local, sa.remote, Bytes{0xff}});
+}
+
+// True where nobody is there any more.
+bool probe_in_vain(Turn& turn, const Sa& sa, Established& up) {
+  if (!up.probe) return false;
+  switch (up.probe->timer.poll(turn.now)) {
+    case core::Retransmission::Verdict::wait:
+      return false;
+    case core::Retransmission::Verdict::send_again:
+      turn.act(core::SendDatagram{sa.local, sa.remote, up.probe->sent});
+      ++up.path.resent;
+      return false;
+    case core::Retransmission::Verdict::give_up:
+      break;
+  }
+  return true;
+}
+
+}  // namespace
+
+Time deadline_of(const Sa& sa, const Established& up) {
+  Time at = std::min(up.keepalive_at, quick_deadline(up));
+  if (up.probe) at = std::min(at, up.probe->timer.deadline());
+  for (const Item& item : agenda(sa, up)) at = std::min(at, item.at);
+  if (!sa.is_current()) return at;
+  for (const Child& child : sa.association->children) {
+    at = std::min(at, child.expires_at);
+    const auto* lingering = std::get_if<Lingering>(&child.phase);
+    if (lingering != nullptr) at = std::min(at, lingering->until);
+  }
+  return at;
+}
+
+void tick_established(Turn& turn, Sa& sa) {
+  auto& up = *sa.established();
+  if (probe_in_vain(turn, sa, up)) {
+    return sa.close(turn, fmt::format("no answer from {} to {} questions whether it is there",
+                                      sa.remote.to_string(), up.probe->timer.sends()));
+  }
+  keep_alive(turn, sa, up);
+  tick_quicks(turn, sa);
+  if (sa.is_current()) {
+    core::sweep_children(turn, *sa.association);
+    expire_children(turn, sa);
+  }
+  for (const Item& item : agenda(sa, up)) {
+    if (item.at <= turn.now) return begin_work(turn, sa, item);
+  }
+}
+
+}  // namespace ipsec::v1
