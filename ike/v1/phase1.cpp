@@ -67,7 +67,7 @@ void phase1_repeated(Turn& turn, const Established& up, const core::Datagram& da
   turn.act(core::SendDatagram{datagram.local, datagram.remote, up.said.answer});
 }
 
-void establish(Turn& turn, Sa& sa, Phase1 phase1, Keys keys, Bytes last_block, Said said) {
+void establish(Turn& turn, Sa& sa, const Phase1& phase1, Keys keys, Bytes last_block, Said said) {
   Established next{phase1.choice.algorithms, std::move(keys),
                    std::move(last_block),    phase1.peer,
                    std::move(said),          phase1.nonces.lowest()};

@@ -69,7 +69,7 @@ void float_ports(Sa& sa);
 // Sends in clear.
 [[nodiscard]] std::optional<Bytes> send_clear(Turn& turn, const Sa& sa, const Phase1& phase1,
                                               std::span<const wire::v1::Payload> payloads);
-// Phase 1 is over.
-void establish(Turn& turn, Sa& sa, Phase1 phase1, Keys keys, Bytes last_block, Said said);
+// Phase 1 is over, and with it the state that knew of it: `phase1` is not in there any more.
+void establish(Turn& turn, Sa& sa, const Phase1& phase1, Keys keys, Bytes last_block, Said said);
 
 }  // namespace ipsec::v1

@@ -269,7 +269,7 @@ void finish_aggressive(Turn& turn, Sa& sa, SecretPending state, Keys keys) {
   auto message = seal(keys, *iv, header_of(sa.spis(), exchange_of(state.phase1)), payloads);
   if (!message) return fail_internally(turn, sa, "own message failed");
   turn.act(core::SendDatagram{sa.local, sa.remote, *message});
-  establish(turn, sa, std::move(state.phase1), std::move(keys), to_bytes(iv->next()),
+  establish(turn, sa, state.phase1, std::move(keys), to_bytes(iv->next()),
             Said{{}, *std::move(message)});
 }
 
@@ -292,7 +292,8 @@ void handle_auth(Turn& turn, Sa& sa, const wire::v1::Message& message,
   sa.association->peer = *std::move(peer);
   crypto::v1::IvChain iv = state.iv;
   iv.passed(opened->ciphertext);
-  establish(turn, sa, std::move(state.phase1), std::move(state.keys), to_bytes(iv.next()), {});
+  const Phase1 phase1 = std::move(state.phase1);
+  establish(turn, sa, phase1, std::move(state.keys), to_bytes(iv.next()), {});
 }
 
 struct Waiting {

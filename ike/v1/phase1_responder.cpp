@@ -305,7 +305,7 @@ void proof_arrived(Turn& turn, Sa& sa, const core::Datagram& datagram,
   auto answer = seal(proof->keys, proof->iv, header_of(sa.spis(), exchange_of(phase1)), payloads);
   if (!answer) return abandon_opening(turn, sa, "own message failed");
   turn.act(core::SendDatagram{sa.local, sa.remote, *answer});
-  establish(turn, sa, std::move(phase1), std::move(proof->keys), to_bytes(proof->iv.next()),
+  establish(turn, sa, phase1, std::move(proof->keys), to_bytes(proof->iv.next()),
             Said{datagram.bytes, *std::move(answer)});
 }
 
@@ -331,7 +331,8 @@ void aggressive_proof_arrived(Turn& turn, Sa& sa, const core::Datagram& datagram
   sa.local = datagram.local;
   sa.remote = datagram.remote;
   sa.association->initial_contact = has_initial_contact(payloads);
-  establish(turn, sa, std::move(state.phase1), *std::move(state.keys), to_bytes(iv->next()),
+  const Phase1 phase1 = std::move(state.phase1);
+  establish(turn, sa, phase1, *std::move(state.keys), to_bytes(iv->next()),
             Said{datagram.bytes, {}});
 }
 

@@ -24,8 +24,8 @@ constexpr Duration kLater = 40s;
 
 class RandomWorld {
  public:
-  RandomWorld(std::uint64_t seed, Tracing tracing)
-      : world_(seed), rough_(seed % 4 != 0), random_(world_.random()) {
+  RandomWorld(std::uint64_t seed, Tracing tracing, Spoken spoken)
+      : world_(seed), rough_(seed % 4 != 0), spoken_(spoken), random_(world_.random()) {
     world_.tracing = tracing == Tracing::on;
     world_.trace_lines = 100'000;  // a replay is read from its beginning
     make_nodes();
@@ -74,7 +74,8 @@ class RandomWorld {
       if (random_.one_in(2)) ends.emplace_back(0, 2);
     }
     for (const auto& [a, b] : ends) links_.push_back(make_link(links_.size() + 1, a, b));
-    if (random_.one_in(3)) shrink_path();
+    // IKEv1 has no fragments.
+    if (random_.one_in(3) && spoken_ == Spoken::v2) shrink_path();
   }
 
   // All but the opening, which cannot be cut, crosses it in fragments and gets through.
@@ -128,6 +129,7 @@ class RandomWorld {
         if (short_lived) child.lifetime = 1s * (60 + random_.below(300));
       }
     }
+    choose_version(link);
     if (random_.one_in(4)) prefer_other_groups(link.at_b);
     if (random_.one_in(4)) {
       for (auto* config : {&link.at_a, &link.at_b}) {
@@ -135,6 +137,17 @@ class RandomWorld {
           for (auto& offer : child.offers) offer.groups.clear();
         }
       }
+    }
+  }
+
+  void choose_version(Link& link) {
+    // Nothing is drawn for IKEv2 alone: its seeds are what they were.
+    const bool v1 = spoken_ == Spoken::v1 || (spoken_ == Spoken::mixed && random_.one_in(2));
+    if (!v1) return;
+    const bool aggressive = random_.one_in(3);
+    for (auto* config : {&link.at_a, &link.at_b}) {
+      config->version = core::IkeVersion::v1;
+      config->aggressive = aggressive;
     }
   }
 
@@ -368,6 +381,7 @@ class RandomWorld {
 
   World world_;
   bool rough_;
+  Spoken spoken_;
   test::Random& random_;
   std::size_t node_count_ = 0;
   bool natted_ = false;
@@ -378,6 +392,8 @@ class RandomWorld {
 
 }  // namespace
 
-Outcome run_seed(std::uint64_t seed, Tracing tracing) { return RandomWorld(seed, tracing).run(); }
+Outcome run_seed(std::uint64_t seed, Tracing tracing, Spoken spoken) {
+  return RandomWorld(seed, tracing, spoken).run();
+}
 
 }  // namespace ipsec::sim

@@ -9,6 +9,8 @@
 namespace ipsec::sim {
 
 enum class Tracing : std::uint8_t { off, on };
+// The versions of IKE in a world: IKEv2 alone, IKEv1 alone, or each tunnel one of them.
+enum class Spoken : std::uint8_t { v2, v1, mixed };
 
 struct Outcome {
   std::string plan;  // what kind of world it was
@@ -19,6 +21,6 @@ struct Outcome {
 // Two kinds of worlds take turns:
 //   rough   loss, corruption, partitions, restarts, refusing kernels, commands, changes; no traffic
 //   gentle  delay, reordering, duplicates, rekeys of all kinds; not one packet may be lost
-[[nodiscard]] Outcome run_seed(std::uint64_t seed, Tracing tracing);
+[[nodiscard]] Outcome run_seed(std::uint64_t seed, Tracing tracing, Spoken spoken = Spoken::v2);
 
 }  // namespace ipsec::sim

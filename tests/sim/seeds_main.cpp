@@ -12,10 +12,11 @@ namespace {
 
 using ipsec::sim::Outcome;
 using ipsec::sim::run_seed;
+using ipsec::sim::Spoken;
 using ipsec::sim::Tracing;
 
 int usage() {
-  fmt::print(stderr, "usage: sim_seeds --seed N | --seeds A..B\n");
+  fmt::print(stderr, "usage: sim_seeds [--v1 | --mixed] --seed N | --seeds A..B\n");
   return 2;
 }
 
@@ -31,18 +32,18 @@ void print_problems(std::uint64_t seed, const Outcome& outcome) {
   for (const auto& problem : outcome.problems) fmt::print("  {}\n", problem);
 }
 
-int replay(std::uint64_t seed) {
-  const Outcome outcome = run_seed(seed, Tracing::on);
+int replay(std::uint64_t seed, Spoken spoken) {
+  const Outcome outcome = run_seed(seed, Tracing::on, spoken);
   fmt::print("{}seed {}: {}\n", outcome.trace, seed, outcome.plan);
   if (outcome.problems.empty()) return 0;
   print_problems(seed, outcome);
   return 1;
 }
 
-int run_range(std::uint64_t first, std::uint64_t last) {
+int run_range(std::uint64_t first, std::uint64_t last, Spoken spoken) {
   std::uint64_t failed = 0;
   for (std::uint64_t seed = first; seed <= last; ++seed) {
-    const Outcome outcome = run_seed(seed, Tracing::off);
+    const Outcome outcome = run_seed(seed, Tracing::off, spoken);
     if (outcome.problems.empty()) continue;
     ++failed;
     print_problems(seed, outcome);
@@ -55,17 +56,23 @@ int run_range(std::uint64_t first, std::uint64_t last) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 3) return usage();
-  const std::string_view option = argv[1];
-  const std::string_view value = argv[2];
+  if (argc != 3 && argc != 4) return usage();
+  Spoken spoken = Spoken::v2;
+  if (argc == 4) {
+    const std::string_view version = argv[1];
+    if (version != "--v1" && version != "--mixed") return usage();
+    spoken = version == "--v1" ? Spoken::v1 : Spoken::mixed;
+  }
+  const std::string_view option = argv[argc - 2];
+  const std::string_view value = argv[argc - 1];
   if (option == "--seed") {
     const auto seed = number(value);
-    return seed ? replay(*seed) : usage();
+    return seed ? replay(*seed, spoken) : usage();
   }
   const auto dots = value.find("..");
   if (option != "--seeds" || dots == std::string_view::npos) return usage();
   const auto first = number(value.substr(0, dots));
   const auto last = number(value.substr(dots + 2));
   if (!first || !last || *first > *last) return usage();
-  return run_range(*first, *last);
+  return run_range(*first, *last, spoken);
 }
