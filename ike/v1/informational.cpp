@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ike/base/limits.h"
+#include "ike/v1/pairs.h"
 #include "ike/v1/quick.h"
 
 namespace ipsec::v1 {
@@ -84,7 +85,9 @@ void notified(Turn& turn, Sa& sa, Established& up, const NotificationPayload& no
 void deleted(Turn& turn, Sa& sa, const DeletePayload& payload) {
   for (const ChildSpi spi : payload.child_sas) {
     Child* child = sa.association->find_outbound(spi);
-    if (child != nullptr && !child->lingering()) core::retire(turn, sa, *child);
+    if (child == nullptr || child->lingering()) continue;
+    leave_pair(turn, sa, *child);
+    core::retire(turn, sa, *child);
   }
   for (const auto& cookies : payload.isakmp_sas) {
     const auto ours = sa.spis();
@@ -154,7 +157,10 @@ void delete_children(Turn& turn, Sa& sa, const std::vector<ChildId>& children) {
     if (!payload.child_sas.empty()) send(turn, sa, *sa.established(), {std::move(payload)});
   }
   for (const ChildId id : children) {
-    if (Child* child = sa.association->find(id)) core::retire(turn, sa, *child);
+    Child* child = sa.association->find(id);
+    if (child == nullptr) continue;
+    leave_pair(turn, sa, *child);
+    core::retire(turn, sa, *child);
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include "ike/base/limits.h"
 #include "ike/core/proposal.h"
+#include "ike/v1/pairs.h"
 #include "ike/v1/quick.h"
 #include "ike/wire/v1/identity.h"
 
@@ -195,61 +196,12 @@ bool send_proof(Turn& turn, Sa& sa, QuickId id) {
   return true;
 }
 
-// Ours goes: the peer's child of the same pair, which crossed it, has the higher nonce (as RFC 7296
-// 2.8.1 decides; RFC 2409 says nothing). Traffic stays where it is until that one is ready.
-void yield(Turn& turn, Sa& sa, Child& made, Child& rival, Child* old) {
-  if (std::holds_alternative<Active>(rival.phase)) {
-    core::repoint(turn, sa, rival);
-  } else if (old != nullptr && old->has_outbound()) {
-    core::repoint(turn, sa, *old);
-  } else {
-    core::switch_outbound(turn, sa, rival);
-  }
-  turn.act(core::RemoveSa{made.outbound_key()});
-  made.phase = Replaced{false, turn.now};
-  made.rekey_at = kNever;
-}
-
 void finish(Turn& turn, Sa& sa, QuickId id) {
-  auto& up = *sa.established();
-  Association& association = *sa.association;
-  core::ChildMaking& making = up.quicks.at(id).making;
-  association.children.push_back(*std::exchange(making.made, {}));
-  Child& made = association.children.back();
-  const ChildId made_id = made.id;
-  core::move_child(turn, sa, made);
-  up.asked[made_id] = turn.now;
-  Child* old = making.replaces ? association.find(*making.replaces) : nullptr;
-  if (old != nullptr && old->lingering()) old = nullptr;
-  Child* rival = nullptr;
-  for (Child& other : association.children) {
-    const bool same = other.id != made_id && other.usable() && other.rule == made.rule &&
-                      other.selectors == made.selectors;
-    if (same && (old == nullptr || other.id != old->id)) rival = &other;
-  }
-  if (rival != nullptr && made.lowest_nonce < rival->lowest_nonce) {
-    yield(turn, sa, made, *rival, old);
-  } else {
-    made.announced = true;
-    if (rival != nullptr) {
-      // Whichever of the two the kernel installed last has the policies.
-      if (std::holds_alternative<Active>(rival->phase)) core::repoint(turn, sa, made);
-      core::supersede(turn, *rival, made_id, Owes::peer);
-      core::drop_outbound(turn, *rival);
-    }
-    Child* before = old != nullptr ? old : rival;
-    if (old != nullptr) {
-      core::supersede(turn, *old, made_id, Owes::we);
-      core::drop_outbound(turn, *old);
-    }
-    if (before != nullptr) {
-      turn.tell(core::ChildRekeyed{association.tunnel->id, before->id, made_id});
-    } else {
-      turn.tell(core::ChildUp{association.tunnel->id, made_id, made.reqid, made.selectors,
-                              made.algorithms, made.inbound, made.outbound});
-    }
-  }
-  association.rule_tries[making.rule] = 0;
+  core::ChildMaking& making = sa.established()->quicks.at(id).making;
+  Child made = *std::exchange(making.made, {});
+  made.asked = true;
+  join_pair(turn, sa, std::move(made));
+  sa.association->rule_tries[making.rule] = 0;
   turn.signals.emplace_back(RuleUp{sa.id});
 }
 

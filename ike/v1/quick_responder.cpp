@@ -4,6 +4,7 @@
 #include "ike/base/limits.h"
 #include "ike/core/proposal.h"
 #include "ike/v1/informational.h"
+#include "ike/v1/pairs.h"
 #include "ike/v1/quick.h"
 #include "ike/wire/v1/identity.h"
 
@@ -20,9 +21,6 @@ using wire::v1::NoncePayload;
 using wire::v1::NotifyType;
 using wire::v1::Payload;
 using wire::v1::SaPayload;
-
-// A child of ours this young may have crossed the peer's quick mode for the same pair.
-constexpr std::chrono::seconds kCrossing{10};
 
 // What the peer asks for, read out of its message.
 struct Asked {
@@ -123,20 +121,6 @@ std::optional<Quick> negotiate(Turn& turn, Sa& sa, MessageId id, crypto::v1::IvC
   return quick;
 }
 
-// One child for a pair of ranges: the second takes the place of the first, but where ours crossed
-// the peer's both sides know by the nonces which of them stays.
-void note_replaced(const Turn& turn, const Sa& sa, const Established& up, Quick& quick) {
-  const Child* same = core::find_equal(*sa.association, quick.making.rule, quick.making.selectors);
-  if (same == nullptr) return;
-  const auto asked = up.asked.find(same->id);
-  const bool crossed = asked != up.asked.end() && turn.now - asked->second < kCrossing;
-  if (crossed && quick.making.nonces.lowest() < same->lowest_nonce) {
-    quick.lost_to = same->id;
-  } else {
-    quick.making.replaces = same->id;
-  }
-}
-
 //   <-- HDR*, HASH(2), SA, Nr, [KE,] [IDci, IDcr]
 std::optional<Bytes> make_answer(const Turn& turn, const Sa& sa, const Established& up, QuickId id,
                                  Quick& quick) {
@@ -158,29 +142,12 @@ std::optional<Bytes> make_answer(const Turn& turn, const Sa& sa, const Establish
       });
 }
 
-// The new child among the others: what it replaces waits for the peer's Delete.
+// What is sent goes over to it once the peer has shown that it has its half.
 void place(Turn& turn, Sa& sa, Quick& quick) {
-  Association& association = *sa.association;
-  association.children.push_back(*std::exchange(quick.making.made, {}));
-  Child& made = association.children.back();
+  const Child& made = join_pair(turn, sa, *std::exchange(quick.making.made, {}));
   quick.child = made.id;
-  core::move_child(turn, sa, made);
-  Child* winner = quick.lost_to ? association.find(*quick.lost_to) : nullptr;
-  if (winner != nullptr && winner->usable()) {
-    core::supersede(turn, made, winner->id, Owes::peer);
-    return;
-  }
-  made.announced = true;
-  Child* old = quick.making.replaces ? association.find(*quick.making.replaces) : nullptr;
-  if (old != nullptr && !old->lingering()) {
-    core::supersede(turn, *old, made.id, Owes::peer);
-    turn.tell(core::ChildRekeyed{association.tunnel->id, old->id, made.id});
-  } else {
-    turn.tell(core::ChildUp{association.tunnel->id, made.id, made.reqid, made.selectors,
-                            made.algorithms, made.inbound, made.outbound});
-  }
   turn.act(core::WatchInbound{sa.id, made.inbound_key()});
-  association.rule_tries[quick.making.rule] = 0;
+  sa.association->rule_tries[quick.making.rule] = 0;
   turn.signals.emplace_back(RuleUp{sa.id});
 }
 
@@ -205,7 +172,6 @@ void offer_arrived(Turn& turn, Sa& sa, const core::Datagram& datagram,
   if (full || sa.association->closing) return turn.drop("too many children, or closing");
   auto quick = negotiate(turn, sa, id, *std::move(iv), *asked);
   if (!quick) return;
-  note_replaced(turn, sa, up, *quick);
   quick->said.heard = datagram.bytes;
   quick->making.spi_wanted = turn.numbers.next<core::Ticket>();
   turn.act(core::AllocateSpi{sa.id, *quick->making.spi_wanted,

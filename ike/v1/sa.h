@@ -175,8 +175,6 @@ struct Quick {
   Said said = {};
   core::Retransmission timer = {};
   Time expires_at = kNever;  // where it is for the peer to go on, and once it is over
-  // Ours, made a moment ago while the peer asked for the same one: that one stays.
-  std::optional<ChildId> lost_to = {};
 };
 
 // A question whether the peer lives (RFC 3706).
@@ -196,7 +194,6 @@ struct Established {
   Bytes lowest_nonce;
   std::map<std::uint32_t, Quick> quicks = {};  // by message id
   std::deque<std::uint32_t> heard_ids = {};    // of the peer's exchanges that are over
-  std::map<ChildId, Time> asked = {};  // children that we asked for, and when they were made
   std::optional<Probe> probe = {};
   std::uint32_t next_sequence = 0;
   core::PathRecord path = {};

@@ -6,6 +6,7 @@
 
 #include "ike/base/limits.h"
 #include "ike/v1/informational.h"
+#include "ike/v1/pairs.h"
 #include "ike/v1/quick.h"
 
 namespace ipsec::v1 {
@@ -50,7 +51,8 @@ void add_child_work(const Sa& sa, const Established& up, std::vector<Item>& item
   for (const Child& child : association.children) {
     deletes.at = std::min(deletes.at, child.delete_at());
     const bool plain = std::holds_alternative<Active>(child.phase) &&
-                       !is_asked_for(up, child.rule, child.selectors);
+                       !is_asked_for(up, child.rule, child.selectors) &&
+                       is_newest(association, child);
     if (plain && child.rekey_at < rekey.at) {
       rekey = {child.rekey_at, Work::rekey_child, child.id, 0};
     }
@@ -149,6 +151,7 @@ bool probe_in_vain(Turn& turn, const Sa& sa, Established& up) {
 
 Time deadline_of(const Sa& sa, const Established& up) {
   Time at = std::min(up.keepalive_at, quick_deadline(up));
+  if (sa.is_current()) at = std::min(at, settle_time(*sa.association));
   if (up.probe) at = std::min(at, up.probe->timer.deadline());
   for (const Item& item : agenda(sa, up)) at = std::min(at, item.at);
   if (!sa.is_current()) return at;
@@ -171,6 +174,7 @@ void tick_established(Turn& turn, Sa& sa) {
   if (sa.is_current()) {
     core::sweep_children(turn, *sa.association);
     expire_children(turn, sa);
+    settle_pairs(turn, sa);
   }
   for (const Item& item : agenda(sa, up)) {
     if (item.at <= turn.now) return begin_work(turn, sa, item);

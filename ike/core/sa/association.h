@@ -43,6 +43,7 @@ struct Association {
   std::vector<int> rule_tries;
   // By rule: the peer takes one pair of ranges a child (SINGLE_PAIR_REQUIRED, RFC 7296 2.9).
   std::vector<bool> rule_single_pair;
+  bool crowded = false;  // IKEv1: a pair of ranges has several children
 
   [[nodiscard]] Child* find(ChildId id);
   // By the SPI we receive on, and by the one we send with.

@@ -74,6 +74,9 @@ struct Child {
   bool announced = false;  // a ChildUp or ChildRekeyed named it; else its end is no news either
   Time rekey_at = kNever;
   Time expires_at = kNever;
+  // IKEv1 (ike/v1/pairs.h): when it was made, and whether we asked for it.
+  Time made_at{};
+  bool asked = false;
 
   [[nodiscard]] xfrm::SaKey inbound_key() const { return {local.address, protocol, inbound}; }
   [[nodiscard]] xfrm::SaKey outbound_key() const { return {remote.address, protocol, outbound}; }
