@@ -95,6 +95,7 @@ void settle_pairs(Turn& turn, Sa& sa) {
   Association& association = *sa.association;
   if (!std::exchange(association.crowded, false)) return;
   std::vector<ChildId> all;
+  all.reserve(association.children.size());
   for (const Child& child : association.children) all.push_back(child.id);
   for (const ChildId id : all) {
     Child* child = association.find(id);
