@@ -134,8 +134,8 @@ inline constexpr std::size_t kTasksPerSa = 2'048;
 // when they come again.
 inline constexpr std::size_t kV1ExchangesAtOnce = 64;
 inline constexpr std::size_t kV1ExchangesRemembered = 256;
-// IKEv1: quick modes for one pair of ranges may cross for as long as a message of theirs is sent again;
-// then one of their children is kept.
+// IKEv1: quick modes for one pair of ranges may cross for as long as a message of theirs is sent
+// again; then one of their children is kept.
 inline constexpr std::chrono::seconds kV1SettlesAfter{13};
 // IKEv1: between tries to have another phase 1 before the lifetime ends.
 inline constexpr std::chrono::seconds kReauthenticationRetry{30};
