@@ -49,7 +49,7 @@ start_both() {
 
 make_both_ends() {
   say "our engine and charon"
-  [ -x "$charon_program" ] || skip "no $charon_program: run scripts/setup"
+  [ -x "$charon_program" ] || fail "no $charon_program: run scripts/setup"
   make_namespace ours charon
   link ours eth0 charon eth0
   local n
