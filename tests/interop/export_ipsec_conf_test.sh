@@ -9,7 +9,7 @@
 readonly starter=/usr/lib/ipsec/starter
 
 main() {
-  [ -x "$starter" ] || skip "no $starter: run scripts/setup"
+  [ -x "$starter" ] || fail "no $starter: run scripts/setup"
   write_toml
   export_all ipsec.conf >"$scratch/ipsec.conf"
   make_secrets "$scratch/ipsec.conf"
