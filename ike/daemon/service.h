@@ -101,7 +101,8 @@ class Service final : public RequestHandler {
   [[nodiscard]] std::expected<Ids, control::Error> resolve_tunnels(
       const std::vector<std::string>& names, const Asker& asker) const;
   [[nodiscard]] control::ObjectView view(const ObjectId& id, Secrets secrets) const;
-  [[nodiscard]] control::PrintedObject print(const ObjectId& id);
+  // What lists print of it but its status; until the configuration changes.
+  [[nodiscard]] std::string_view standing(const ObjectId& id);
   [[nodiscard]] control::TunnelStatusView status_of(const ObjectId& tunnel) const;
   // What the kernel holds of the tunnel, or why it does not say.
   void add_kernel(TunnelFacts& facts) const;

@@ -57,16 +57,20 @@ Service::ListAnswer Service::list(const control::List& it, const Asker& asker,
   using Found = std::optional<control::PrintedObject>;
   const auto look = [this, search = it.search](const ObjectId& id) -> Found {
     if (parts_.configuration.inventory().find(id) == nullptr) return std::nullopt;
-    if (search.empty()) return print(id);
-    const auto object = view(id, Secrets::left_out);
-    return matches(object, search) ? Found(print(id)) : std::nullopt;
+    if (search.empty()) {
+      return control::PrintedObject{
+          standing(id), id.kind == Kind::tunnel ? std::optional(status_of(id)) : std::nullopt};
+    }
+    auto object = view(id, Secrets::left_out);
+    if (!matches(object, search)) return std::nullopt;
+    return control::PrintedObject{standing(id), std::move(object.status)};
   };
   return std::make_unique<Listed<control::PrintedObject>>(
       std::move(ids), control::ListWriter::objects(number, it.kind), look);
 }
 
 // Programs ask for the same list again and again.
-control::PrintedObject Service::print(const ObjectId& id) {
+std::string_view Service::standing(const ObjectId& id) {
   const std::uint64_t revision = parts_.configuration.revision();
   if (std::exchange(printed_at_, revision) != revision) printed_.clear();
   auto [at, fresh] = printed_.try_emplace(id);
@@ -75,9 +79,7 @@ control::PrintedObject Service::print(const ObjectId& id) {
     at->second =
         control::print_standing(view_of(inventory, *inventory.find(id), Secrets::left_out));
   }
-  control::PrintedObject out{at->second, std::nullopt};
-  if (id.kind == Kind::tunnel) out.status = status_of(id);
-  return out;
+  return at->second;
 }
 
 Service::ListAnswer Service::list(const control::Status& it, const Asker& asker,

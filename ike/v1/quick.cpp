@@ -71,10 +71,10 @@ void quick_arrived(Turn& turn, Sa& sa, const core::Datagram& datagram,
   const Quick& quick = known->second;
   // Whatever it answers, it is answered the same again.
   const bool repeated = !quick.said.heard.empty() && equal(quick.said.heard, datagram.bytes);
-  if (repeated)
-    return quick.said.answer.empty()
-               ? turn.drop("message repeated while being served")
-               : turn.act(core::SendDatagram{datagram.local, datagram.remote, quick.said.answer});
+  if (repeated) {
+    if (quick.said.answer.empty()) return turn.drop("message repeated while being served");
+    return turn.act(core::SendDatagram{datagram.local, datagram.remote, quick.said.answer});
+  }
   if (quick.stage == Quick::Stage::offered) return offer_answered(turn, sa, id, datagram, message);
   if (quick.stage == Quick::Stage::answered) return proof_arrived(turn, sa, id, datagram, message);
   turn.drop("quick mode's message not expected");

@@ -62,12 +62,13 @@ std::optional<std::size_t> rule_for(const core::TunnelConfig& tunnel,
   return std::nullopt;
 }
 
-std::string describe_rules(const core::TunnelConfig& tunnel) {
-  std::string text;
-  for (const auto& rule : tunnel.children) {
-    text += (text.empty() ? "" : "; ") + core::describe(rule.selectors);
-  }
-  return text;
+std::expected<proposal::ChildChoice, NoCommonGround> choose(const Sa& sa,
+                                                            const core::ChildConfig& config,
+                                                            const SaPayload& offered,
+                                                            ChildSpi our_spi) {
+  return proposal::choose(
+      config.offers, {config.lifetime, config.lifetime_bytes / 1024}, offered, our_spi,
+      sa.nat.any() ? proposal::Encapsulation::in_udp : proposal::Encapsulation::plain);
 }
 
 void refuse(Turn& turn, Sa& sa, MessageId id, const Asked& asked, NotifyType type, Failure why) {
@@ -79,7 +80,7 @@ void refuse(Turn& turn, Sa& sa, MessageId id, const Asked& asked, NotifyType typ
   turn.tell(core::ExchangeFailed{sa.tunnel().id, std::move(why)});
 }
 
-// Rule, replaced child and algorithms, once nothing stands against the child.
+// Rule and algorithms, once nothing stands against the child.
 std::optional<Quick> negotiate(Turn& turn, Sa& sa, MessageId id, crypto::v1::IvChain iv,
                                const Asked& asked) {
   const auto& tunnel = sa.tunnel();
@@ -87,15 +88,12 @@ std::optional<Quick> negotiate(Turn& turn, Sa& sa, MessageId id, crypto::v1::IvC
   const auto rule = selectors ? rule_for(tunnel, *selectors) : std::nullopt;
   if (!rule) {
     refuse(turn, sa, id, asked, NotifyType::invalid_id_information,
-           child_failure(Cause::selectors_unacceptable, describe_rules(tunnel),
+           child_failure(Cause::selectors_unacceptable, core::describe_rules(tunnel),
                          selectors ? core::describe(*selectors) : "ranges that cannot be read"));
     return std::nullopt;
   }
   const core::ChildConfig& config = tunnel.children[*rule];
-  const proposal::Lifetimes lifetimes{config.lifetime, config.lifetime_bytes / 1024};
-  const auto choice = proposal::choose(
-      config.offers, lifetimes, *asked.sa, ChildSpi{},
-      sa.nat.any() ? proposal::Encapsulation::in_udp : proposal::Encapsulation::plain);
+  const auto choice = choose(sa, config, *asked.sa, ChildSpi{});
   if (!choice) {
     refuse(turn, sa, id, asked, NotifyType::no_proposal_chosen,
            child_failure(Cause::no_proposal_chosen, choice.error().ours, choice.error().theirs));
@@ -126,10 +124,7 @@ std::optional<Bytes> make_answer(const Turn& turn, const Sa& sa, const Establish
                                  Quick& quick) {
   const core::ChildConfig& config = sa.tunnel().children[quick.making.rule];
   // The same choice once more, now with the SPI in its answer.
-  const auto choice = proposal::choose(
-      config.offers, {config.lifetime, config.lifetime_bytes / 1024}, quick.offered,
-      quick.making.reserved->spi,
-      sa.nat.any() ? proposal::Encapsulation::in_udp : proposal::Encapsulation::plain);
+  const auto choice = choose(sa, config, quick.offered, quick.making.reserved->spi);
   if (!choice) return std::nullopt;
   std::vector<Payload> payloads{choice->answer, NoncePayload{quick.making.nonces.responder}};
   if (quick.key != nullptr) payloads.emplace_back(KePayload{to_bytes(quick.key->public_value())});

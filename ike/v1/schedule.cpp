@@ -112,25 +112,6 @@ void begin_work(Turn& turn, Sa& sa, const Item& item) {
   }
 }
 
-// A child past its lifetime in spite of all: the peer would not rekey it.
-void expire_children(Turn& turn, Sa& sa) {
-  for (Child& child : sa.association->children) {
-    if (child.expires_at > turn.now || child.lingering()) continue;
-    child.expires_at = kNever;
-    if (std::holds_alternative<Replaced>(child.phase)) continue;
-    child.phase = Replaced{std::holds_alternative<Active>(child.phase), turn.now};
-    child.rekey_at = kNever;
-  }
-}
-
-// RFC 3948 2.3
-void keep_alive(Turn& turn, Sa& sa, Established& up) {
-  if (up.keepalive_at > turn.now) return;
-  up.keepalive_at = turn.now + limits::kNatKeepalive;
-  const bool in_use = sa.is_current() && sa.local.port == kNattPort;
-  if (in_use) turn.act(core::SendDatagram{sa.local, sa.remote, Bytes{0xff}});
-}
-
 // True where nobody is there any more.
 bool probe_in_vain(Turn& turn, const Sa& sa, Established& up) {
   if (!up.probe) return false;
@@ -169,11 +150,11 @@ void tick_established(Turn& turn, Sa& sa) {
     return sa.close(turn, fmt::format("no answer from {} to {} questions whether it is there",
                                       sa.remote.to_string(), up.probe->timer.sends()));
   }
-  keep_alive(turn, sa, up);
+  core::keep_alive(turn, sa, up.keepalive_at);
   tick_quicks(turn, sa);
   if (sa.is_current()) {
     core::sweep_children(turn, *sa.association);
-    expire_children(turn, sa);
+    core::expire_children(turn, *sa.association);
     settle_pairs(turn, sa);
   }
   for (const Item& item : agenda(sa, up)) {

@@ -59,14 +59,6 @@ std::optional<RuleMatch> match_rule(const core::TunnelConfig& tunnel,
   return first;
 }
 
-std::string describe_rules(const core::TunnelConfig& tunnel) {
-  std::string text;
-  for (const auto& rule : tunnel.children) {
-    text += (text.empty() ? "" : "; ") + core::describe(rule.selectors);
-  }
-  return text;
-}
-
 // What a rekey request is refused for (RFC 7296 2.25.1), or nothing.
 std::optional<NotifyType> check_rekeyed(Established& up, const Child* old, ChildSpi spi) {
   // Not here yet, or perhaps not even known, since the answer that makes it is still on its way:

@@ -135,30 +135,6 @@ void begin_work(Turn& turn, Sa& sa, const Item& item) {
   }
 }
 
-// A child past its lifetime in spite of all: the peer would not rekey it.
-void expire_children(Turn& turn, Sa& sa) {
-  std::vector<ChildId> due;
-  for (const Child& child : sa.association->children) {
-    if (child.expires_at <= turn.now && !child.lingering()) due.push_back(child.id);
-  }
-  for (const ChildId id : due) {
-    Child& child = *sa.association->find(id);
-    child.expires_at = kNever;
-    if (std::holds_alternative<Replaced>(child.phase)) continue;
-    child.phase = Replaced{std::holds_alternative<Active>(child.phase), turn.now};
-    child.rekey_at = kNever;
-  }
-}
-
-// RFC 3948 2.3, 4: one byte, between the ports that ESP uses, from who is behind the NAT. On port
-// 500 it would be taken for a broken IKE message.
-void keep_alive(Turn& turn, Sa& sa, Established& up) {
-  if (up.keepalive_at > turn.now) return;
-  up.keepalive_at = turn.now + limits::kNatKeepalive;
-  const bool in_use = sa.is_current() && sa.local.port == kNattPort;
-  if (in_use) turn.act(core::SendDatagram{sa.local, sa.remote, Bytes{0xff}});
-}
-
 void tick_established(Turn& turn, Sa& sa) {
   auto& up = *sa.established();
   if (retransmit(turn, sa, up.window) == Patience::exhausted) {
@@ -167,10 +143,10 @@ void tick_established(Turn& turn, Sa& sa) {
     // Nobody is there to be told; a superseded SA takes nothing else along.
     return close(turn, sa, silence);
   }
-  keep_alive(turn, sa, up);
+  core::keep_alive(turn, sa, up.keepalive_at);
   if (sa.is_current()) {
     sweep_children(turn, *sa.association);
-    expire_children(turn, sa);
+    expire_children(turn, *sa.association);
   }
   for (const Item& item : agenda(sa, up)) {
     if (item.at <= turn.now) return begin_work(turn, sa, item);

@@ -258,6 +258,16 @@ void sweep_children(Turn& turn, Association& association) {
   for (const ChildId id : due) remove_child(turn, association, id);
 }
 
+void expire_children(Turn& turn, Association& association) {
+  for (Child& child : association.children) {
+    if (child.expires_at > turn.now || child.lingering()) continue;
+    child.expires_at = kNever;
+    if (std::holds_alternative<Replaced>(child.phase)) continue;
+    child.phase = Replaced{std::holds_alternative<Active>(child.phase), turn.now};
+    child.rekey_at = kNever;
+  }
+}
+
 void abandon(Turn& turn, const ChildMaking& making) {
   if (making.made) {
     drop_halves(turn, *making.made);
@@ -360,6 +370,14 @@ void follow_peer(Turn& turn, Sa& sa, const Endpoint& local, const Endpoint& remo
   turn.tell(PeerMoved{sa.tunnel().id, before, sa.remote});
 }
 
+// On port 500 it would be taken for a broken IKE message.
+void keep_alive(Turn& turn, const Sa& sa, Time& at) {
+  if (at > turn.now) return;
+  at = turn.now + limits::kNatKeepalive;
+  const bool in_use = sa.is_current() && sa.local.port == kNattPort;
+  if (in_use) turn.act(SendDatagram{sa.local, sa.remote, Bytes{0xff}});
+}
+
 void inbound_seen(Turn& turn, Sa& sa, Child& child) {
   switch_outbound(turn, sa, child);
   for (Child& old : sa.association->children) {
@@ -391,6 +409,14 @@ void end(Turn& turn, const std::shared_ptr<Association>& association, SaId last,
   }
   turn.tell(IkeDown{association->tunnel->id, last, std::move(reason)});
   turn.signals.emplace_back(AssociationDown{association});
+}
+
+std::string describe_rules(const TunnelConfig& tunnel) {
+  std::string text;
+  for (const auto& rule : tunnel.children) {
+    text += (text.empty() ? "" : "; ") + describe(rule.selectors);
+  }
+  return text;
 }
 
 Child* find_equal(Association& association, std::size_t rule, const SelectorPair& selectors) {

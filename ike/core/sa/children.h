@@ -49,6 +49,8 @@ void remove_child(Turn& turn, Association& association, ChildId id);
 void remove_all_children(Turn& turn, Association& association);
 // Lingering ones whose time has come.
 void sweep_children(Turn& turn, Association& association);
+// Those past their lifetime in spite of all, since the peer would not rekey them: to be deleted.
+void expire_children(Turn& turn, Association& association);
 
 // It will not be finished: SPIs and kernel SAs it has taken are given back. Its policies are the
 // caller's business: another child may carry on with them.
@@ -74,6 +76,10 @@ void move_children(Turn& turn, const Sa& sa);
 // 2.23).
 void follow_peer(Turn& turn, Sa& sa, const Endpoint& local, const Endpoint& remote);
 
+// RFC 3948 2.3, 4: one byte, between the ports that ESP uses, from who is behind the NAT; due at
+// `at`, which goes on to the next.
+void keep_alive(Turn& turn, const Sa& sa, Time& at);
+
 // The first packet on a child that had only its inbound half.
 void inbound_seen(Turn& turn, Sa& sa, Child& child);
 // The kernel's own limit: bytes, or a time the daemon missed.
@@ -83,6 +89,8 @@ void child_expired(Turn& turn, Child& child, bool hard);
 void end(Turn& turn, const std::shared_ptr<Association>& association, SaId last,
          std::string reason);
 
+// The ranges of all rules, for who asks for others.
+[[nodiscard]] std::string describe_rules(const TunnelConfig& tunnel);
 // A usable child of this rule with exactly these selectors.
 [[nodiscard]] Child* find_equal(Association& association, std::size_t rule,
                                 const SelectorPair& selectors);
