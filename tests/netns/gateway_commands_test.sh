@@ -99,6 +99,12 @@ the_tunnel_is_seen() {
     "the tunnel of a part of its id"
   expect_eq "$(json gw-left "len(it['objects'])" tunnel list --search OTHER)" 1 "found"
   expect_eq "$(json gw-left "len(it['objects'])" tunnel list --search nowhere)" 0 "found"
+  local remarks
+  for remarks in first second; do
+    ctl gw-left tunnel set "$id" --remarks "$remarks" >&2
+    expect_eq "$(json gw-left "it['objects'][0]['fields']['remarks']" tunnel list)" "$remarks" \
+      "remarks in a list after a change"
+  done
   ctl gw-left tunnel list -o xlsx --output "$scratch/tunnels.xlsx"
   python3 -m zipfile -t "$scratch/tunnels.xlsx" >&2
   ctl gw-left limits >&2
