@@ -50,6 +50,7 @@ enum class Course : std::uint8_t {
   do_import,      // and then for good
   watch,          // again every two seconds
   follow,         // events as they come
+  upgrade,        // and the next daemon is waited for
 };
 
 struct Command {

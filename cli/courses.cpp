@@ -102,6 +102,45 @@ ExitStatus Errand::confirm_flush() {
   return done ? tell(*done) : done.error();
 }
 
+// --- upgrade -----------------------------------------------------------------------------------
+
+ExitStatus Errand::upgrade() {
+  const auto before = ask_for<control::VersionReply>(control::Version{});
+  if (!before) return before.error();
+  if (const auto begun = ask(command_.operation); !begun) return begun.error();
+  client_.reset();
+  const auto now = next_daemon(before->pid);
+  if (!now) return now.error();
+  if (command_.settings.format != Format::table) return tell(*now);
+  return put_out(
+      fmt::format("ipsecd {} has taken the place of {}\n", now->version, before->version));
+}
+
+// It is not there for a moment, and before that the old one may answer still.
+Step<control::VersionReply> Errand::next_daemon(std::uint64_t pid_before) {
+  static constexpr std::chrono::seconds kLongest{30};
+  static constexpr std::chrono::seconds kAnswer{5};
+  static constexpr std::chrono::milliseconds kPause{50};
+  const auto until = std::chrono::steady_clock::now() + kLongest;
+  while (std::chrono::steady_clock::now() < until) {
+    if (wait_for(-1, For::reading, around_->interrupt, std::chrono::steady_clock::now() + kPause) ==
+        Woke::interrupted) {
+      return std::unexpected(ExitStatus::interrupted);
+    }
+    auto client = Client::connect(command_.settings.run_dir, kAnswer, around_->interrupt);
+    if (!client) continue;
+    auto reply = client->ask({0, command_.settings.account, control::Version{}});
+    if (!reply || !reply->result) continue;
+    auto* version = std::get_if<control::VersionReply>(&*reply->result);
+    if (version != nullptr && version->pid != pid_before) return std::move(*version);
+  }
+  complain(fmt::format(
+      "the new ipsecd does not answer after {} s; the kernel goes on with what it has, and the new "
+      "one is tried again: see its log, or put the program back that was there",
+      kLongest.count()));
+  return std::unexpected(ExitStatus::failed);
+}
+
 // --- import ------------------------------------------------------------------------------------
 
 ExitStatus Errand::import() {

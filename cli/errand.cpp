@@ -81,6 +81,8 @@ ExitStatus Errand::run() {
       return watch();
     case Course::follow:
       return follow();
+    case Course::upgrade:
+      return upgrade();
   }
   if (passes_as_it_is(command_)) return pass_on();
   const auto result = ask(command_.operation);

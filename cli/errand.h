@@ -47,6 +47,8 @@ class Errand {
   [[nodiscard]] ExitStatus import();
   [[nodiscard]] ExitStatus watch();
   [[nodiscard]] ExitStatus follow();
+  [[nodiscard]] ExitStatus upgrade();
+  [[nodiscard]] Step<control::VersionReply> next_daemon(std::uint64_t pid_before);
   [[nodiscard]] Step<void> agree(std::string_view question, std::string_view what) const;
   void preview(std::string_view text) const;
   [[nodiscard]] Step<void> tell_event(const control::EventView& event);

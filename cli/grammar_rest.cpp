@@ -50,6 +50,11 @@ Built build_order(const CommandSpec&, const Given& given) {
   return asking(given, control::Command{kOrder, given.arguments});
 }
 
+Built build_rekey(const CommandSpec&, const Given& given) {
+  const auto order = given.has("ike") ? control::Order::rekey_ike : control::Order::rekey;
+  return asking(given, control::Command{order, given.arguments});
+}
+
 Built build_export(const CommandSpec&, const Given& given) {
   const std::string side = given.value("side");
   if (given.has("side") && side != "peer" && side != "own") {
@@ -163,6 +168,13 @@ void add_tunnel_commands(Grammar& grammar) {
                      {},
                      {},
                      build_order<control::Order::reconnect>});
+  grammar.push_back(
+      {{"tunnel", "rekey"},
+       "new keys for the traffic of tunnels, without a break",
+       {tunnels(true)},
+       {{"ike", 0, "", "for the IKE SA instead, which protects what the gateways say"}},
+       {},
+       build_rekey});
   grammar.push_back({{"tunnel", "export"},
                      "the tunnel as a configuration for the device at an end",
                      {one_tunnel()},
@@ -271,6 +283,12 @@ Built build_stop(const CommandSpec&, const Given& given) {
   return command;
 }
 
+Built build_upgrade(const CommandSpec&, const Given& given) {
+  Command command = asking(given, control::Upgrade{});
+  command.course = Course::upgrade;
+  return command;
+}
+
 // Without a daemon: parse() answers it.
 constexpr auto kBuiltByParser = nullptr;
 
@@ -350,6 +368,12 @@ void add_daemon_commands(Grammar& grammar) {
        {{"flush", 0, "", "and take the kernel's state away: all tunnels end"}, yes_option()},
        {},
        build_stop});
+  grammar.push_back({{"upgrade"},
+                     "start the program that is installed now in the place of the one that runs",
+                     {},
+                     {},
+                     {},
+                     build_upgrade});
   grammar.push_back({{"version"},
                      "the versions of daemon, interface and kernel",
                      {},

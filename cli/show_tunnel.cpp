@@ -258,6 +258,10 @@ Part monitoring_part(const TunnelStatusView& status) {
   Part part("Monitoring");
   part.add("Connection", status.connection, tone_of(status.connection));
   part.add_if("Since", local_time(status.since));
+  if (status.resumed_at) {
+    part.add("  resumed at",
+             fmt::format("{}, by the ipsecd after the one before", local_time(*status.resumed_at)));
+  }
   part.add_if("Note", status.note, Tone::warn);
   part.add("Phase 1", status.phase1, tone_of(status.phase1));
   part.add("Phase 2",
@@ -276,7 +280,7 @@ Part monitoring_part(const TunnelStatusView& status) {
   part.add("Tries", fmt::to_string(status.tries));
   if (status.next_try) part.add("Next try", local_time(*status.next_try));
   if (!status.weak.empty()) {
-    part.add("Warning", fmt::format("weak algorithms in use: {}", joined(status.weak)), Tone::warn);
+    part.add("Warning", fmt::format("weak, and in use: {}", joined(status.weak)), Tone::warn);
   }
   if (status.last_failure) add_failure(part, *status.last_failure);
   if (status.ike) add_phase1(part, *status.ike);

@@ -100,6 +100,8 @@ class Kernel {
   // After a restart: what the runtime store says was set, without asking the kernel.
   void remember(const PolicySpec& policies);
   void remember(const TrapSpec& trap);
+  // An SPI that is still held.
+  void remember(const SaKey& held) { held_.insert(held); }
 
   // Devices whose offload was refused, each told once.
   [[nodiscard]] std::vector<std::string> take_offload_refusals();

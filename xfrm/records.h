@@ -34,6 +34,8 @@ struct SaUsage {
   bool awaits_first_use = false;       // FirstUsed is told, or still to be
   std::uint64_t soft_limit_bytes = 0;  // 0 is none
   SaCounters counters{};
+  Address source{};
+  std::optional<UdpEncapsulation> encapsulation{};
   bool operator==(const SaUsage&) const = default;
 };
 

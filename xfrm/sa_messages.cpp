@@ -485,6 +485,8 @@ std::expected<std::optional<SaUsage>, Malformed> parse_sa_usage(ByteView message
   const auto info = reader.body<xfrm_usersa_info>("SA");
   const auto key = sa_key_of(reader, info, sizeof(nlmsghdr));
   const Attachment attachment = attachment_of(reader);
+  SaSpec outer;
+  (void)read_encapsulation(reader, outer);
   if (!reader.ok()) return std::unexpected(reader.error());
   if (!key) return std::nullopt;
   return SaUsage{.key = *key,
@@ -494,7 +496,9 @@ std::expected<std::optional<SaUsage>, Malformed> parse_sa_usage(ByteView message
                            !reader.find(XFRMA_ALG_AUTH) && !reader.find(XFRMA_ALG_AUTH_TRUNC),
                  .awaits_first_use = info.lft.soft_packet_limit == kWatchPackets,
                  .soft_limit_bytes = bytes_limit_of(info.lft.soft_byte_limit),
-                 .counters = counters_of(info)};
+                 .counters = counters_of(info),
+                 .source = address_of(info.saddr, key->destination.family()),
+                 .encapsulation = outer.encapsulation};
 }
 
 }  // namespace ipsec::xfrm

@@ -31,6 +31,9 @@ inline constexpr std::size_t kNonceBytesMin = 16;
 inline constexpr std::size_t kNonceBytesMax = 256;
 // bytes. RFC 7296 2.6: a cookie is 1 to 64 bytes.
 inline constexpr std::size_t kCookieBytesMax = 64;
+// bytes of a token of crash detection. RFC 6290 4.1.
+inline constexpr std::size_t kCrashTokenBytesMin = 16;
+inline constexpr std::size_t kCrashTokenBytesMax = 128;
 
 // --- Messages of IKEv1: what differs from the above ---
 
@@ -83,6 +86,22 @@ inline constexpr std::size_t kHalfOpenPerStranger = 2'000;
 // half-open SAs as responder at most from all such addresses: the rest of kHalfOpen is for peers
 // whose address is configured.
 inline constexpr std::size_t kHalfOpenStrangers = 15'000;
+// IKEv1, which knows no cookie before there is an SA: half-open SAs as responder at most of
+// addresses that no tunnel names and that have not shown yet that they receive. They are no part of
+// kHalfOpenStrangers, and the oldest gives way to the next: at 5,000 a second each is there for
+// half a second, in which an honest peer answers.
+inline constexpr std::size_t kHalfOpenUnproven = 2'500;
+// IKEv1, aggressive mode: Diffie-Hellmans a second for peers that have not shown that they receive.
+// 500 take a third of a core (MODP 2048), and 10,000 tunnels that come back at once are in after
+// 20 s; for addresses that no tunnel names a fifth of it.
+inline constexpr int kAgreementsPerSecond = 500;
+inline constexpr int kAgreementsOfStrangersPerSecond = 100;
+// The same for one tunnel: whoever has heard its identity can use up no more. As many peers behind
+// one that takes any begin in a second.
+inline constexpr int kAgreementsPerTunnel = 25;
+// And at once, where a machine is slow or the group large: what waits behind them waits 50 ms.
+inline constexpr std::size_t kAgreementsAtOnce = 64;
+inline constexpr std::size_t kAgreementsOfStrangersAtOnce = 16;
 // How long a responder keeps a half-open SA: the initiator's 12 s try, twice, and some.
 inline constexpr std::chrono::seconds kHalfOpenAge{30};
 // COOKIE and INVALID_KE_PAYLOAD answers that one opening follows.
@@ -95,7 +114,7 @@ inline constexpr std::size_t kKeysTried = 64;
 // SAs ticked in one call: thousands may be due at once after a pause, and packets must not wait for
 // all.
 inline constexpr int kTicksPerTurn = 64;
-// Refusals a second, in all, of messages that nothing protects: INVALID_IKE_SPI,
+// Refusals a second, in all, of messages that nothing protects: INVALID_IKE_SPI, INVALID-COOKIE,
 // INVALID_MAJOR_VERSION, NO_PROPOSAL_CHOSEN and UNSUPPORTED_CRITICAL_PAYLOAD in clear go to anyone
 // who asks, at any address he says is his (RFC 7296 2.21). COOKIE and INVALID_KE_PAYLOAD are not
 // among them: 10,000 tunnels that come back at once need theirs, and neither is longer than what it
@@ -130,6 +149,24 @@ inline constexpr std::size_t kChildrenPerSa = 1'024;
 // queued tasks of one SA.
 inline constexpr std::size_t kTasksPerSa = 2'048;
 
+// After a daemon that ended: each SA asks whether its peer is there, and so do at rest 10,000 of
+// them within the 8 s of dead peer detection.
+inline constexpr std::chrono::microseconds kProbeEach{800};
+inline constexpr std::chrono::seconds kProbesWithin{8};
+// And rekeys what should have been rekeyed meanwhile: a handshake's worth of work, ten times over.
+inline constexpr std::chrono::milliseconds kRekeyEach{10};
+inline constexpr std::chrono::seconds kRekeysWithin{60};
+
+// "I do not know this SA" in clear (INVALID_IKE_SPI, INVALID-COOKIE) may be anyone's word. Of one
+// SA it is heeded so often: a question costs next to nothing then, and each doubt is over before
+// the next.
+inline constexpr std::chrono::seconds kDoubtInterval{10};
+// A peer in doubt is asked so often, and is dead if nothing authentic answers for so long. Who
+// forges the doubt cannot stop the answers: of eight questions a line that loses 30 % each way
+// loses all once in 200 times. Four of them, a second apart, would be once in 15.
+inline constexpr std::chrono::milliseconds kDoubtResend{500};
+inline constexpr std::chrono::seconds kDoubtPatience{4};
+
 // IKEv1: exchanges under way on one SA, ours and the peer's; the peer's that are over and are known
 // when they come again.
 inline constexpr std::size_t kV1ExchangesAtOnce = 64;
@@ -137,6 +174,14 @@ inline constexpr std::size_t kV1ExchangesRemembered = 256;
 // IKEv1: quick modes for one pair of ranges may cross for as long as a message of theirs is sent
 // again; then one of their children is kept.
 inline constexpr std::chrono::seconds kV1SettlesAfter{13};
+// IKEv1: a child that another was asked for to replace is deleted as long after: the peer makes its
+// half only when our third message is there.
+inline constexpr std::chrono::seconds kV1DeletesAfter{2};
+// IKEv1: a Delete, which nothing answers, is said again that often for kInboundLinger.
+inline constexpr std::chrono::seconds kV1RepeatsDeletesAfter{1};
+// IKEv1: the peer has its half of a child when our third message is there, and says nothing then.
+// What is sent goes over to a rekeyed child once something came through it, or after so long.
+inline constexpr std::chrono::seconds kV1SwitchesAfter{1};
 // IKEv1: between tries to have another phase 1 before the lifetime ends.
 inline constexpr std::chrono::seconds kReauthenticationRetry{30};
 

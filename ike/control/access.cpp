@@ -43,6 +43,7 @@ struct Needs {
   Right operator()(const Stop&) const { return Right::all; }
   Right operator()(const SetLogLevel&) const { return Right::all; }
   Right operator()(const ListCounters&) const { return Right::read; }
+  Right operator()(const Upgrade&) const { return Right::all; }
 };
 
 std::unexpected<Error> forbidden(std::string message) {

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "ike/base/checksum.h"
 #include "ike/base/writer.h"
 
 namespace ipsec::core {
@@ -24,6 +25,8 @@ Bytes rest_of_id_payload(const Identity& identity) {
 class SharedKeyCredential final : public Credential {
  public:
   explicit SharedKeyCredential(Secret secret) : secret_(std::move(secret)) {}
+
+  [[nodiscard]] std::uint64_t fingerprint() const override { return checksum(secret_.view()); }
 
   [[nodiscard]] wire::AuthPayload sign(const crypto::Provider& crypto,
                                        const AuthContext& context) const override {

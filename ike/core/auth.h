@@ -1,6 +1,7 @@
 // Authentication of an IKE SA behind one seam: PSK now, signatures (RFC 7427) later.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 
@@ -26,6 +27,8 @@ struct AuthContext {
 class Credential {
  public:
   virtual ~Credential() = default;
+  // Of another key it is another number. As secret as the key.
+  [[nodiscard]] virtual std::uint64_t fingerprint() const = 0;
   [[nodiscard]] virtual wire::AuthPayload sign(const crypto::Provider& crypto,
                                                const AuthContext& context) const = 0;
   // Constant time in the key.

@@ -97,6 +97,16 @@ std::vector<TunnelPointer> Directory::candidates(IkeVersion version, const Addre
   return found;
 }
 
+bool Directory::shares_identities(const TunnelConfig& tunnel) const {
+  if (!tunnel.remote_identity) return false;
+  const auto bucket = by_peer_identity_.find(*tunnel.remote_identity);
+  if (bucket == by_peer_identity_.end()) return false;
+  return std::ranges::any_of(bucket->second, [&](const TunnelPointer& other) {
+    return other->id != tunnel.id && other->start != Start::down &&
+           other->local_identity == tunnel.local_identity;
+  });
+}
+
 // Behind a destination NAT the address a packet was sent to is not the one the tunnel names, so an
 // unset local address fits all.
 bool Directory::fits(const TunnelConfig& tunnel, const Address& local, const Address& remote,

@@ -49,6 +49,10 @@ class Directory {
                                                       const Address& remote, const Identity& peer,
                                                       const Identity* ours) const;
 
+  // Whether another tunnel may be up between the same two identities, of whichever version. Who
+  // says INITIAL_CONTACT says that none is (RFC 7296 2.4, RFC 2407 4.6.3.3), and the peer ends it.
+  [[nodiscard]] bool shares_identities(const TunnelConfig& tunnel) const;
+
   [[nodiscard]] std::size_t size() const { return tunnels_.size(); }
   [[nodiscard]] const std::unordered_map<TunnelId, TunnelPointer>& all() const { return tunnels_; }
 

@@ -12,9 +12,17 @@ struct CauseRow {
   Cause cause;
   std::string_view name;
   std::string_view at_init;
-  std::string_view at_auth;   // empty: as the one before
-  std::string_view at_child;  // empty: as the one before
+  std::string_view at_auth;             // empty: as the one before
+  std::string_view at_child;            // empty: as the one before
+  std::string_view at_v1_opening = {};  // empty: as at_init
+  std::string_view at_v1_proof = {};    // empty: as at_auth
+  std::string_view at_v1_quick = {};    // empty: as at_child
 };
+
+constexpr std::string_view kKeysOfV1 =
+    "compare the pre-shared key on both sides character by character, check that local ID and peer "
+    "ID here are peer ID and local ID there, and that both sides have the same mode (main or "
+    "aggressive)";
 
 constexpr std::array kCauses{
     CauseRow{Cause::peer_silent, "peer-silent",
@@ -23,20 +31,32 @@ constexpr std::array kCauses{
              "the peer answered on UDP 500 only: check that firewalls and NATs on the way let UDP "
              "4500 and fragmented packets through, and look for a wrong pre-shared key or ID in "
              "the peer's log",
-             "the peer stopped answering: check its log and the path to it"},
+             "the peer stopped answering: check its log and the path to it",
+             "check the gateway's and the peer gateway's IP addresses on both sides, that the peer "
+             "is up, that every firewall on the way lets UDP 500 and 4500 through, and that the "
+             "peer has IKEv1, the same mode (main or aggressive) and the same IKE policy for this "
+             "gateway's address: many peers do not answer what they have not",
+             "compare the pre-shared key on both sides character by character, and check that "
+             "local ID and peer ID here are peer ID and local ID there; behind a NAT, that UDP "
+             "4500 gets through",
+             "compare the IPsec policy with its PFS group and the CIDRs on both sides: many peers "
+             "do not answer what they have not"},
     CauseRow{Cause::no_proposal_chosen, "no-proposal-chosen",
              "compare IKE version, encryption, authentication and DH group of the IKE policy on "
              "both sides, and check that the peer has a tunnel for this gateway's address",
              "",
              "compare protocol (ESP or AH), encryption, authentication and PFS group of the IPsec "
-             "policy on both sides"},
+             "policy on both sides",
+             "compare IKE version, mode (main or aggressive), encryption, authentication and DH "
+             "group of the IKE policy on both sides, and check that the peer has a tunnel for this "
+             "gateway's address"},
     CauseRow{Cause::invalid_ke, "invalid-ke-group",
              "set the same DH group in the IKE policy on both sides", "",
              "set the same PFS group in the IPsec policy on both sides, or disable PFS on both"},
     CauseRow{Cause::authentication_failed, "authentication-failed",
              "compare the pre-shared key on both sides character by character, and check that "
              "local ID and peer ID here are peer ID and local ID there",
-             "", ""},
+             "", "", kKeysOfV1, kKeysOfV1},
     CauseRow{Cause::identity_unknown, "identity-unknown",
              "set the peer ID here to the local ID of the peer and the reverse; a peer behind NAT "
              "usually names its private address",
@@ -84,14 +104,8 @@ std::string one_line(std::string_view text) {
 }
 
 wire::NotifyType plain_refusal(Stage stage) {
-  switch (stage) {
-    case Stage::ike_sa_init:
-      return wire::NotifyType::no_proposal_chosen;
-    case Stage::ike_auth:
-      return wire::NotifyType::authentication_failed;
-    case Stage::child:
-      break;
-  }
+  if (stage == Stage::ike_sa_init) return wire::NotifyType::no_proposal_chosen;
+  if (stage == Stage::ike_auth) return wire::NotifyType::authentication_failed;
   // RFC 7296 2.25: the peer tries again after a while, which is right for a kernel that is short of
   // memory and harmless otherwise.
   return wire::NotifyType::temporary_failure;
@@ -140,30 +154,32 @@ std::string_view name_of(Stage stage) {
     case Stage::ike_auth:
       return "IKE_AUTH";
     case Stage::child:
+      return "CHILD_SA";
+    case Stage::v1_opening:
+      return "phase 1";
+    case Stage::v1_proof:
+      return "phase 1 authentication";
+    case Stage::v1_quick:
       break;
   }
-  return "CHILD_SA";
+  return "quick mode";
 }
 
 std::string_view name_of(Cause cause) { return row_of(cause).name; }
 
 std::string_view hint_for(Cause cause, Stage stage) {
   const CauseRow& row = row_of(cause);
-  switch (stage) {
-    case Stage::child:
-      if (!row.at_child.empty()) return row.at_child;
-      [[fallthrough]];
-    case Stage::ike_auth:
-      if (!row.at_auth.empty()) return row.at_auth;
-      [[fallthrough]];
-    case Stage::ike_sa_init:
-      break;
-  }
+  if (stage == Stage::v1_opening && !row.at_v1_opening.empty()) return row.at_v1_opening;
+  if (stage == Stage::v1_proof && !row.at_v1_proof.empty()) return row.at_v1_proof;
+  if (stage == Stage::v1_quick && !row.at_v1_quick.empty()) return row.at_v1_quick;
+  if (is_phase2(stage) && !row.at_child.empty()) return row.at_child;
+  const bool opened = stage != Stage::ike_sa_init && stage != Stage::v1_opening;
+  if (opened && !row.at_auth.empty()) return row.at_auth;
   return row.at_init;
 }
 
 std::string_view checklist_for(Stage stage) {
-  if (stage == Stage::child) return "check the IPsec parameters and the CIDRs on both sides";
+  if (is_phase2(stage)) return "check the IPsec parameters and the CIDRs on both sides";
   return "check the gateway IP, the peer IP, both CIDRs, the pre-shared key and the IKE parameters "
          "on both sides";
 }

@@ -10,8 +10,18 @@
 
 namespace ipsec::core {
 
-// Where it failed; the first two are "phase 1 failed" to the user, the last "phase 2 failed".
-enum class Stage : std::uint8_t { ike_sa_init, ike_auth, child };
+// Where it failed. In IKEv1 phase 1 opens until both sides have said what they can do, and what
+// comes of the key and the identities is its proof.
+enum class Stage : std::uint8_t { ike_sa_init, ike_auth, child, v1_opening, v1_proof, v1_quick };
+
+// "phase 2 failed" to the user; the others are "phase 1 failed".
+[[nodiscard]] constexpr bool is_phase2(Stage stage) {
+  return stage == Stage::child || stage == Stage::v1_quick;
+}
+// Where keys and identities decide.
+[[nodiscard]] constexpr bool is_about_keys(Stage stage) {
+  return stage == Stage::ike_auth || stage == Stage::v1_proof;
+}
 
 enum class Cause : std::uint8_t {
   peer_silent,

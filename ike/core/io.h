@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <expected>
+#include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -14,6 +16,7 @@
 #include "ike/core/config.h"
 #include "ike/core/failure.h"
 #include "ike/core/jobs.h"
+#include "ike/core/record.h"
 #include "xfrm/model.h"
 
 namespace ipsec::core {
@@ -69,14 +72,28 @@ struct KernelMapping {
   xfrm::SaKey key;
   Endpoint remote;
 };
+// One that a daemon before this one has left: how it is to be found, and how it is now.
+struct KernelSa {
+  xfrm::SaKey key;
+  Address source;
+  std::optional<xfrm::UdpEncapsulation> encapsulation;
+};
 // The first packet on an inbound SA that was being watched.
 struct InboundSeen {
   SaId sa;
   xfrm::SaKey key;
 };
-using Input =
-    std::variant<Datagram, Tick, SetTunnel, RemoveTunnel, Command, SpiAllocated, SasInstalled,
-                 JobDone, KernelAcquired, KernelExpired, KernelMapping, InboundSeen>;
+// What a daemon before this one left in the runtime store, and what the kernel has of ours. Before
+// all tunnels: each takes what is its own when it is set for the first time. ResumeOver ends it:
+// the rest belongs to nobody.
+struct Resume {
+  std::vector<Record> records;
+  std::vector<KernelSa> in_kernel;
+};
+struct ResumeOver {};
+using Input = std::variant<Datagram, Tick, SetTunnel, RemoveTunnel, Command, SpiAllocated,
+                           SasInstalled, JobDone, KernelAcquired, KernelExpired, KernelMapping,
+                           InboundSeen, Resume, ResumeOver>;
 
 // --- Actions ---
 
@@ -120,6 +137,17 @@ struct MoveSa {
 struct WatchInbound {
   SaId sa;
   xfrm::SaKey key;
+};
+// To the runtime store, before what comes after it is done. All of it or nothing.
+struct Persist {
+  RecordBatch batch;
+};
+// The kernel has them from before; they are ours from now on, and so are these policies.
+struct AdoptSas {
+  TunnelId tunnel;
+  std::vector<std::pair<xfrm::SaKey, xfrm::Direction>> sas;
+  std::optional<xfrm::PolicySpec> policies;
+  std::vector<xfrm::SaKey> held = {};  // SPIs without an SA behind them yet
 };
 struct StartJob {
   SaId sa;
@@ -184,11 +212,18 @@ struct ExchangeFailed {
   TunnelId tunnel;
   Failure failure;
 };
+// Taken over from a daemon before this one, as it was.
+struct Resumed {
+  TunnelId tunnel;
+  SaId sa;
+  std::size_t children = 0;
+  std::size_t lost = 0;  // of them, which the kernel has not any more
+};
 using Event = std::variant<IkeUp, IkeRekeyed, IkeDown, ChildUp, ChildRekeyed, ChildDown, TryFailed,
-                           PeerMoved, ExchangeFailed>;
+                           PeerMoved, ExchangeFailed, Resumed>;
 
 using Action = std::variant<SendDatagram, AllocateSpi, InstallSas, RemoveSa, RemovePolicies, MoveSa,
-                            WatchInbound, StartJob, Event>;
+                            WatchInbound, StartJob, Persist, AdoptSas, Event>;
 using Actions = std::vector<Action>;
 
 }  // namespace ipsec::core

@@ -40,6 +40,10 @@ struct IkeChoice {
   Lifetimes lifetimes;
 };
 
+// The groups of what we offer and IKEv1 can say, what we like best first. Aggressive mode can offer
+// but one of them (RFC 2409 5).
+[[nodiscard]] std::vector<const GroupRow*> groups_of(const IkeOffers& offers);
+
 // One proposal, at most limits::kV1IkeTransforms transforms. A hash whose PRF an offer does not
 // list is not written.
 [[nodiscard]] wire::v1::SaPayload write_offers(const IkeOffers& offers, Duration lifetime);
@@ -73,9 +77,9 @@ struct ChildTerms {
   wire::v1::EncapsulationMode mode = wire::v1::EncapsulationMode::tunnel;
 };
 
-// The group that comes first in what we offer and IKEv1 can say; null: no PFS. The only one that
-// the first try of a quick mode can have.
-[[nodiscard]] const GroupRow* first_group(const ChildOffers& offers);
+// The groups of what we offer and IKEv1 can say, what we like best first; null: no PFS. A quick
+// mode can offer but one of them (RFC 2409 5.5).
+[[nodiscard]] std::vector<const GroupRow*> groups_of(const ChildOffers& offers);
 
 // A proposal for each offer that allows the group of `terms`, in all at most
 // limits::kV1ChildTransforms transforms.

@@ -224,9 +224,25 @@ std::vector<WrittenChild> written_suites(const ChildOffers& offers, const GroupR
   return written;
 }
 
-const GroupRow* first_group(const ChildOffers& offers) {
-  const auto suites = suites_of(offers);
-  return suites.empty() ? nullptr : suites.front().group;
+namespace {
+
+template <typename Suite>
+std::vector<const GroupRow*> distinct_groups(const std::vector<Suite>& suites) {
+  std::vector<const GroupRow*> groups;
+  for (const Suite& suite : suites) {
+    if (std::ranges::find(groups, suite.group) == groups.end()) groups.push_back(suite.group);
+  }
+  return groups;
+}
+
+}  // namespace
+
+std::vector<const GroupRow*> groups_of(const IkeOffers& offers) {
+  return distinct_groups(suites_of(offers));
+}
+
+std::vector<const GroupRow*> groups_of(const ChildOffers& offers) {
+  return distinct_groups(suites_of(offers));
 }
 
 }  // namespace ipsec::core::proposal_v1

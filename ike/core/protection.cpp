@@ -130,6 +130,17 @@ Bytes Protection::next_iv() {
   return to_bytes(counter.view());
 }
 
+// The first to use the keys begins at zero and never comes as far as the highest bit; who comes
+// later draws one of 2^39 places that are 2^24 messages apart.
+void Protection::use_other_ivs() {
+  static constexpr std::uint64_t kHighest = std::uint64_t{1} << 63;
+  Bytes drawn(5);
+  random_->fill(drawn);
+  std::uint64_t place = 0;
+  for (const std::uint8_t byte : drawn) place = place << 8 | byte;
+  iv_counter_ = kHighest | place << 24;
+}
+
 std::optional<Protection::Opened> Protection::open(ByteView datagram,
                                                    const wire::SealedBody& body) const {
   if (body.offset > datagram.size()) return std::nullopt;

@@ -40,6 +40,10 @@ class Protection {
   // Nothing where it does not authenticate.
   [[nodiscard]] std::optional<Opened> open(ByteView datagram, const wire::SealedBody& body) const;
 
+  // Keys that another process has used: IVs are counted from where none of them may have been. That
+  // does not hang on what was written down of them.
+  void use_other_ivs();
+
  private:
   Protection() = default;
 

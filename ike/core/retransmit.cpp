@@ -4,6 +4,8 @@
 #include <numeric>
 #include <utility>
 
+#include "ike/base/limits.h"
+
 namespace ipsec::core {
 
 RetransmitSchedule RetransmitSchedule::opening() {
@@ -20,6 +22,18 @@ RetransmitSchedule RetransmitSchedule::established(Duration timeout) {
   // The last wait takes what the divisions left over, so that the sum is exact.
   waits.back() += timeout - std::accumulate(waits.begin(), waits.end(), Duration::zero());
   return RetransmitSchedule(std::move(waits));
+}
+
+RetransmitSchedule RetransmitSchedule::after(Duration wait) const {
+  std::vector<Duration> waits{wait};
+  waits.insert(waits.end(), waits_.begin(), waits_.end());
+  return RetransmitSchedule(std::move(waits));
+}
+
+RetransmitSchedule RetransmitSchedule::in_doubt(Duration timeout) {
+  if (timeout <= limits::kDoubtPatience) return established(timeout);
+  static constexpr std::size_t kSends = limits::kDoubtPatience / limits::kDoubtResend;
+  return RetransmitSchedule(std::vector<Duration>(kSends, limits::kDoubtResend));
 }
 
 Duration RetransmitSchedule::total() const {
@@ -42,6 +56,16 @@ Retransmission::Verdict Retransmission::poll(Time now) {
   deadline_ = now + waits_[sends_];
   ++sends_;
   return Verdict::send_again;
+}
+
+void Retransmission::hurry(const RetransmitSchedule& schedule, Time now) {
+  if (deadline_ == kNever) return;
+  const auto left = std::span(waits_).subspan(sends_);
+  const Time end = std::accumulate(left.begin(), left.end(), deadline_);
+  if (end <= now + schedule.total()) return;
+  waits_.resize(sends_);
+  waits_.insert(waits_.end(), schedule.waits().begin(), schedule.waits().end());
+  deadline_ = now;
 }
 
 }  // namespace ipsec::core

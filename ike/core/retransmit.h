@@ -22,6 +22,12 @@ class RetransmitSchedule {
   // found within 21 s (M91). Doubling waits left four sends, and on a line that loses 30 % each way
   // one request in 15 died of it.
   [[nodiscard]] static RetransmitSchedule established(Duration timeout);
+  // Of the same, where somebody says that the peer has lost it: see limits::kDoubtPatience. Never
+  // longer than the one above.
+  [[nodiscard]] static RetransmitSchedule in_doubt(Duration timeout);
+
+  // The same, where what was sent long ago is sent again that much later, and then by the schedule.
+  [[nodiscard]] RetransmitSchedule after(Duration wait) const;
 
   [[nodiscard]] std::span<const Duration> waits() const { return waits_; }
   [[nodiscard]] Duration total() const;
@@ -49,6 +55,9 @@ class Retransmission {
   // At `now`: advances past at most one deadline; the next wait begins at `now`. give_up is said
   // once, after which there is no deadline any more.
   [[nodiscard]] Verdict poll(Time now);
+  // Due at `now`, and after that as `schedule` says; nothing changes where it is given up as soon
+  // by itself.
+  void hurry(const RetransmitSchedule& schedule, Time now);
   [[nodiscard]] Time deadline() const { return deadline_; }
   [[nodiscard]] std::uint32_t sends() const { return sends_; }
 

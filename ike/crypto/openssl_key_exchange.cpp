@@ -42,6 +42,7 @@ class OpensslKeyExchange final : public KeyExchange {
 
   [[nodiscard]] GroupId group() const override { return group_.row->id; }
   [[nodiscard]] ByteView public_value() const override { return public_value_; }
+  [[nodiscard]] Secret private_value() const override { return export_key(group_, key_); }
   [[nodiscard]] Result<Secret> derive(ByteView peer_public) const override;
 
  private:

@@ -100,6 +100,23 @@ std::expected<Key, Misuse> generate_key(OSSL_LIB_CTX* library, const Group& grou
   return Key(key);
 }
 
+Secret export_key(const Group& group, const Key& key) {
+  if (group.row->kind == GroupKind::x25519) {
+    std::size_t size = group.row->public_bytes;
+    Secret value(size);
+    const bool done = EVP_PKEY_get_raw_private_key(key.get(), value.writable().data(), &size) > 0 &&
+                      size == value.size();
+    return done ? std::move(value) : Secret();
+  }
+  BIGNUM* number = nullptr;
+  const bool found = EVP_PKEY_get_bn_param(key.get(), OSSL_PKEY_PARAM_PRIV_KEY, &number) > 0;
+  const Number exponent(number);
+  if (!found) return {};
+  Secret value(static_cast<std::size_t>(BN_num_bytes(exponent.get())));
+  (void)BN_bn2bin(exponent.get(), value.writable().data());
+  return value;
+}
+
 std::expected<Key, Misuse> import_key(OSSL_LIB_CTX* library, const Group& group,
                                       ByteView private_value) {
   if (group.row->kind == GroupKind::x25519) {

@@ -26,11 +26,8 @@ class OpensslProvider final : public Provider {
   [[nodiscard]] std::unique_ptr<Cbc> cbc(const EncryptionRow& encryption,
                                          ByteView key) const override;
   [[nodiscard]] Result<std::unique_ptr<KeyExchange>> generate(GroupId group) const override;
-
-  // Not of the port: known answers need a private value that is not random. Big-endian; the
-  // string of RFC 7748 for X25519.
   [[nodiscard]] Result<std::unique_ptr<KeyExchange>> import_private(
-      GroupId group, const Secret& private_value) const;
+      GroupId group, const Secret& private_value) const override;
 
  private:
   explicit OpensslProvider(std::shared_ptr<const openssl::Library> library);

@@ -23,12 +23,15 @@
 
 namespace ipsec::crypto {
 
-// Our half of a Diffie-Hellman exchange. The private value never leaves the object.
+// Our half of a Diffie-Hellman exchange.
 class KeyExchange {
  public:
   virtual ~KeyExchange() = default;
   [[nodiscard]] virtual GroupId group() const = 0;
   [[nodiscard]] virtual ByteView public_value() const = 0;
+  // Leaves the object for the runtime store alone, as Provider::import_private takes it. Empty
+  // where the library below fails.
+  [[nodiscard]] virtual Secret private_value() const = 0;
   // Checks the peer's value as RFC 6989 asks: 1 < y < p-1 for safe primes, the subgroup for group
   // 24, the curve equation for ECP, a non-zero result for X25519 (RFC 8031).
   [[nodiscard]] virtual Result<Secret> derive(ByteView peer_public) const = 0;
@@ -94,6 +97,10 @@ class Provider {
   [[nodiscard]] virtual std::unique_ptr<Cbc> cbc(const EncryptionRow& encryption,
                                                  ByteView key) const = 0;
   [[nodiscard]] virtual Result<std::unique_ptr<KeyExchange>> generate(GroupId group) const = 0;
+  // With a private value from elsewhere. Big-endian, except for X25519, whose private value is the
+  // string of RFC 7748.
+  [[nodiscard]] virtual Result<std::unique_ptr<KeyExchange>> import_private(
+      GroupId group, const Secret& private_value) const = 0;
 };
 
 }  // namespace ipsec::crypto

@@ -84,6 +84,8 @@ std::uint64_t less(std::uint64_t now, std::uint64_t before) {
 control::EventView Board::take(const core::Event& event, const std::string& name, Instant now) {
   const TunnelId tunnel = tunnel_of(event);
   Entry& entry = entries_[tunnel];
+  changed_.insert(tunnel);
+  if (std::holds_alternative<core::Resumed>(event)) entry.resumed_at = now.wall;
   if (const auto* up = std::get_if<core::IkeUp>(&event)) entry.ike_since[up->sa] = now.wall;
   if (const auto* rekeyed = std::get_if<core::IkeRekeyed>(&event)) {
     entry.ike_since[rekeyed->to] = now.wall;
@@ -94,6 +96,10 @@ control::EventView Board::take(const core::Event& event, const std::string& name
   }
   if (std::holds_alternative<core::TryFailed>(event)) {
     entry.has_failed = true;
+    entry.failed_at = now.wall;
+  }
+  // Where we only answer, it is the one failure there is to tell of.
+  if (std::holds_alternative<core::ExchangeFailed>(event) && !entry.has_failed) {
     entry.failed_at = now.wall;
   }
   EventWords words = words_for(event);
@@ -116,7 +122,9 @@ std::optional<control::EventView> Board::observe(const std::string& name,
                 [&](const auto& pair) { return !children.contains(pair.first); });
 
   if (status.connection == entry.connection) return std::nullopt;
+  changed_.insert(status.id);
   const Connection before = std::exchange(entry.connection, status.connection);
+  if (before == Connection::connected) entry.resumed_at.reset();
   entry.since = now.wall;
   if (status.connection == Connection::connected) {
     entry.normal = false;
@@ -153,6 +161,7 @@ void Board::configured(TunnelId tunnel, Connection connection, Instant now) {
   entry.has_failed = false;
   // One that stays connected until the new definition takes over has been so since before.
   if (connection == Connection::connected) return;
+  changed_.insert(tunnel);
   entry.connection = connection;
   entry.since = now.wall;
 }
@@ -176,6 +185,7 @@ void Board::settle(TunnelId tunnel, const xfrm::SaKey& key) {
   const bool in = last.direction == xfrm::Direction::in;
   (in ? settled.in_bytes : settled.out_bytes) += last.bytes;
   (in ? settled.in_packets : settled.out_packets) += last.packets;
+  changed_.insert(tunnel);
 }
 
 void Board::rename(TunnelId tunnel, const xfrm::SaKey& from, const xfrm::SaKey& to) {
@@ -213,6 +223,7 @@ std::optional<control::EventView> Board::traffic_news(TunnelId tunnel, const std
   Entry& entry = entries_[tunnel];
   if (traffic_of(entry) != "normal") return std::nullopt;
   entry.normal = true;
+  changed_.insert(tunnel);
   return note(entry, tunnel, name, "", "traffic-normal", "both directions carry packets", now);
 }
 
@@ -233,6 +244,26 @@ void fill_phases(control::TunnelStatusView& view, const core::TunnelStatus& stat
   if (current != nullptr) view.phase1 = "up";
   view.phase2 = "down";
   if (view.pairs_up > 0) view.phase2 = view.pairs_up == view.pairs ? "up" : "partial";
+}
+
+control::Phase1View view_of(const core::IkeStatus& current, control::Moment at) {
+  control::Phase1View ike;
+  ike.local = current.local.to_string();
+  ike.remote = current.remote.to_string();
+  ike.peer_id = current.peer_id ? current.peer_id->to_string() : "";
+  ike.algorithms = current.algorithms ? core::describe(*current.algorithms) : "";
+  ike.our_spi = spi(current.our_spi.value);
+  ike.peer_spi = spi(current.peer_spi.value);
+  ike.nat = nat_of(current.nat);
+  ike.peer_vendor = current.peer_vendor;
+  ike.requests = current.path.requests;
+  ike.resent = current.path.resent;
+  if (current.path.round_trip) {
+    ike.round_trip_us = static_cast<std::uint64_t>(
+        std::chrono::ceil<std::chrono::microseconds>(*current.path.round_trip).count());
+  }
+  ike.since = at;
+  return ike;
 }
 
 // Why a tunnel that ought to come up cannot even begin.
@@ -263,6 +294,7 @@ control::TunnelStatusView Board::view(const gateway::Tunnel& tunnel,
   view.resource = running == nullptr ? "Creating" : "Running";
   view.counters = total(entry);
   view.since = entry.since;
+  view.resumed_at = entry.resumed_at;
   const auto rules = tunnel.all_rules();
   view.pairs = count_pairs(rules, {}).all;
   view.phase1 = "down";
@@ -287,23 +319,7 @@ control::TunnelStatusView Board::view(const gateway::Tunnel& tunnel,
   const core::IkeStatus* current = current_of(*status);
   std::vector<core::SelectorPair> carried;
   if (current != nullptr) {
-    control::Phase1View ike;
-    ike.local = current->local.to_string();
-    ike.remote = current->remote.to_string();
-    ike.peer_id = current->peer_id ? current->peer_id->to_string() : "";
-    ike.algorithms = current->algorithms ? core::describe(*current->algorithms) : "";
-    ike.our_spi = spi(current->our_spi.value);
-    ike.peer_spi = spi(current->peer_spi.value);
-    ike.nat = nat_of(current->nat);
-    ike.peer_vendor = current->peer_vendor;
-    ike.requests = current->path.requests;
-    ike.resent = current->path.resent;
-    if (current->path.round_trip) {
-      ike.round_trip_us = static_cast<std::uint64_t>(
-          std::chrono::ceil<std::chrono::microseconds>(*current->path.round_trip).count());
-    }
-    ike.since = since(entry.ike_since, current->id);
-    view.ike = std::move(ike);
+    view.ike = view_of(*current, since(entry.ike_since, current->id));
     for (const core::ChildStatus& child : current->children) {
       if (!child.usable) continue;
       carried.push_back(child.selectors);
@@ -317,6 +333,10 @@ control::TunnelStatusView Board::view(const gateway::Tunnel& tunnel,
   view.pairs_up = count_pairs(rules, carried).up;
   fill_phases(view, *status, current);
   view.weak = weak_of(*status);
+  // RFC 2409 5.4: whoever listens learns who speaks, and what to guess keys against.
+  if (running != nullptr && running->aggressive) {
+    view.weak.emplace_back("aggressive mode (identities in clear)");
+  }
   return view;
 }
 

@@ -9,12 +9,15 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "ike/control/types/replies.h"
 #include "ike/core/engine/engine.h"
+#include "ike/core/sa/archive.h"
 #include "ike/gateway/model.h"
 #include "xfrm/records.h"
 
@@ -48,7 +51,16 @@ class Board {
   // A tunnel was configured anew: what was counted of failures is over.
   void configured(TunnelId tunnel, core::Connection connection, Instant now);
   // It is gone for good: nothing that is counted later brings it back.
-  void forget(TunnelId tunnel) { entries_.erase(tunnel); }
+  void forget(TunnelId tunnel) {
+    if (entries_.erase(tunnel) > 0) changed_.insert(tunnel);
+  }
+
+  // What a daemon after this one goes on from. False where there is no such tunnel.
+  [[nodiscard]] bool save(TunnelId tunnel, core::Saver& archive) const;
+  // What makes no sense counts as nothing.
+  void restore(TunnelId tunnel, ByteView saved);
+  // Those that are no more what was saved of them.
+  [[nodiscard]] std::set<TunnelId> take_changed() { return std::exchange(changed_, {}); }
 
   // The kernel's counters of one SA; those of a tunnel are the sum over all it ever had.
   void count(TunnelId tunnel, const xfrm::SaKey& key, const xfrm::SaCounters& counters,
@@ -81,6 +93,7 @@ class Board {
   struct Entry {
     core::Connection connection = core::Connection::idle;
     control::Moment since{};
+    std::optional<control::Moment> resumed_at;
     control::Moment failed_at{};
     bool has_failed = false;  // since it was last connected
     bool normal = false;
@@ -98,6 +111,7 @@ class Board {
   [[nodiscard]] static std::string traffic_of(const Entry& entry);
 
   std::unordered_map<TunnelId, Entry> entries_;
+  std::set<TunnelId> changed_;
   std::uint64_t number_ = 0;
 };
 

@@ -77,10 +77,10 @@ void Configuration::withdraw(const ObjectId& id) {
   port_.remove(*config);
 }
 
-// A tunnel's place hangs on its id alone, so that after a restart the kernel's policies are mostly
-// what they were and need no change. One that is set anew goes on from there: a reqid is not given
-// out again soon, so that what the kernel still says of the one before is not taken for the new
-// one's.
+// After a restart a tunnel has the place it had, and else one that hangs on its id alone, so that
+// the kernel's policies are what they were and need no change. One that is set anew goes on from
+// there: a reqid is not given out again soon, so that what the kernel still says of the one before
+// is not taken for the new one's.
 std::optional<Reqid> Configuration::take_reqids(std::size_t count, const ObjectId& owner) {
   const std::uint64_t size = xfrm::kLastReqid.value - xfrm::kFirstReqid.value + 1ULL;
   if (count > size) return std::nullopt;
@@ -88,6 +88,9 @@ std::optional<Reqid> Configuration::take_reqids(std::size_t count, const ObjectI
   if (const auto found = running_.find(owner); found != running_.end()) {
     const auto& children = found->second.config->children;
     if (!children.empty()) at = children.front().reqid.value + found->second.reqids;
+  } else if (const auto before = port_.first_reqid(tunnel_id(owner));
+             before && xfrm::is_ours(*before)) {
+    at = before->value;
   }
   bool wrapped = false;
   for (;;) {

@@ -31,6 +31,8 @@ class TunnelPort {
 
   // Before it is set: what this machine makes of it.
   virtual void fit(core::TunnelConfig& /*tunnel*/) {}
+  // The first of the request ids that it had under a daemon before this one.
+  [[nodiscard]] virtual std::optional<Reqid> first_reqid(TunnelId /*tunnel*/) { return {}; }
   virtual void set(core::TunnelPointer tunnel, const core::TunnelConfig* before) = 0;
   virtual void remove(const core::TunnelConfig& tunnel) = 0;
   // After all of a change was carried out.

@@ -19,17 +19,21 @@
 
 #include "ike/crypto/self_test.h"
 #include "ike/daemon/configuration.h"
+#include "ike/daemon/continuity.h"
+#include "ike/daemon/crash_secret.h"
 #include "ike/daemon/declared.h"
 #include "ike/daemon/driver.h"
 #include "ike/daemon/event_words.h"
 #include "ike/daemon/fitting.h"
 #include "ike/daemon/instance.h"
+#include "ike/daemon/keeper_line.h"
 #include "ike/daemon/notify.h"
 #include "ike/daemon/opener.h"
 #include "ike/daemon/privileges.h"
 #include "ike/daemon/router.h"
 #include "ike/daemon/service.h"
 #include "ike/daemon/system/random.h"
+#include "ike/daemon/upgrade.h"
 #include "ike/daemon/version.h"
 #include "ike/gateway/toml/settings.h"
 
@@ -53,17 +57,25 @@ class Carrier final : public TunnelPort {
   using Told = std::function<void(TunnelId)>;
   using Committed = std::function<void(const std::vector<gateway::Step>&)>;
 
-  Carrier(Driver& driver, Fitting& fitting, Told was_set, Told was_removed, Committed committed)
+  Carrier(Driver& driver, Fitting& fitting, Continuity& continuity, Told was_set, Told was_removed,
+          Committed committed)
       : driver_(driver),
         fitting_(fitting),
+        continuity_(continuity),
         was_set_(std::move(was_set)),
         was_removed_(std::move(was_removed)),
         committed_(std::move(committed)) {}
 
   void fit(core::TunnelConfig& tunnel) override { fitting_.fit(tunnel); }
+  [[nodiscard]] std::optional<Reqid> first_reqid(TunnelId tunnel) override {
+    return continuity_.first_reqid(tunnel);
+  }
   void set(core::TunnelPointer tunnel, const core::TunnelConfig* before) override {
     driver_.set_traps(*tunnel);
     const TunnelId id = tunnel->id;
+    if (!tunnel->children.empty()) {
+      continuity_.set_first_reqid(id, tunnel->children.front().reqid);
+    }
     driver_.handle(core::SetTunnel{tunnel});
     if (before != nullptr) {
       driver_.remove_traps(*before);
@@ -73,6 +85,7 @@ class Carrier final : public TunnelPort {
   }
   void remove(const core::TunnelConfig& tunnel) override {
     driver_.handle(core::RemoveTunnel{tunnel.id});
+    continuity_.forget(tunnel.id);
     driver_.remove_traps(tunnel);
     fitting_.release(tunnel);
     was_removed_(tunnel.id);
@@ -82,6 +95,7 @@ class Carrier final : public TunnelPort {
  private:
   Driver& driver_;
   Fitting& fitting_;
+  Continuity& continuity_;
   Told was_set_;
   Told was_removed_;
   Committed committed_;
@@ -172,6 +186,7 @@ Level level_of(const control::EventView& event) {
 struct Parts {
   std::unique_ptr<Opener> opener;
   Log log;
+  KeeperLine keeper;
   Instance instance;
   Loop loop;
   UniqueFd signals;
@@ -186,22 +201,25 @@ struct Parts {
 class Daemon {
  public:
   Daemon(Options options, gateway::DaemonSettings settings, Parts parts, gateway::Store store,
-         gateway::Inventory inventory, std::expected<gateway::Journal, ConfigError> journal)
+         gateway::Inventory inventory, std::expected<gateway::Journal, ConfigError> journal,
+         RuntimeStore::Opened runtime, const Secret& crash_secret)
       : options_(std::move(options)),
         settings_(std::move(settings)),
         parts_(std::move(parts)),
         notify_(parts_.loop),
         farewell_(parts_.loop),
-        engine_(*parts_.crypto, random_),
+        engine_(*parts_.crypto, random_, crash_secret, core::Keeping::yes),
+        continuity_(std::move(runtime.store), std::move(runtime.records), parts_.log),
         chronicle_(parts_.loop, parts_.log, std::move(journal)),
         traffic_({parts_.loop, parts_.kernel, board_, [this](TunnelId id) { return name_of(id); },
                   [this](const control::EventView& event) { publish(event); }}),
         driver_({parts_.loop, parts_.log, engine_, parts_.kernel, parts_.monitor, parts_.udp,
-                 *parts_.pool, traffic_, [this](Reqid reqid) { return owner_of(reqid); },
+                 *parts_.pool, traffic_, continuity_, board_,
+                 [this](Reqid reqid) { return owner_of(reqid); },
                  [this](const std::vector<core::Event>& events) { tell(events); }}),
         fitting_(parts_.kernel, parts_.log, settings_.kernel.offload),
         carrier_(
-            driver_, fitting_, [this](TunnelId id) { was_configured(id); },
+            driver_, fitting_, continuity_, [this](TunnelId id) { was_configured(id); },
             [this](TunnelId id) { forget_if_gone(id); },
             [this](const std::vector<gateway::Step>& steps) { was_committed(steps); }),
         configuration_(std::move(store), std::move(inventory), carrier_),
@@ -210,9 +228,12 @@ class Daemon {
                  [this](TunnelId id, std::string event, std::string text) {
                    publish(board_.tell(id, name_of(id), std::move(event), std::move(text), now()));
                  }}),
+        upgrade_(
+            {parts_.loop, parts_.log, parts_.keeper, parts_.instance, [this] { make_room(); }}),
         service_({configuration_, driver_, engine_, board_, traffic_, router_, chronicle_,
                   parts_.log, settings_.gateway, random_, parts_.kernel, fitting_,
                   [this] { return reload(); }, [this](bool flush) { stop(flush); },
+                  [this](Responder respond) { upgrade_.ask(std::move(respond)); },
                   [this] { return now(); }, about()}),
         control_({parts_.loop, parts_.log, service_}, std::move(parts_.listener), rules()) {
     board_.number_from(chronicle_.last_number());
@@ -222,7 +243,7 @@ class Daemon {
   Daemon& operator=(const Daemon&) = delete;
   ~Daemon() { parts_.loop.forget(parts_.signals.get()); }
 
-  void run();
+  [[nodiscard]] Ending run();
 
  private:
   void tell(const std::vector<core::Event>& events);
@@ -243,6 +264,7 @@ class Daemon {
             {settings_.accounts, std::string(gateway::kDefaultAccount)}};
   }
   void stop(bool flush);
+  void make_room();
   void end_if_said_farewell();
   [[nodiscard]] static control::VersionReply about();
 
@@ -253,6 +275,7 @@ class Daemon {
   Notify notify_;
   Farewell farewell_;
   core::Engine engine_;
+  Continuity continuity_;
   Board board_;
   Chronicle chronicle_;
   Traffic traffic_;
@@ -261,11 +284,15 @@ class Daemon {
   Carrier carrier_;
   Configuration configuration_;
   Router router_;
+  Upgrade upgrade_;
   Service service_;
   ControlSocket control_;
 };
 
-void Daemon::run() {
+Ending Daemon::run() {
+  // Before any tunnel is set: each takes what is its own.
+  continuity_.restore(board_);
+  driver_.resume();
   complain(apply_boot_files());
   configuration_.carry_out_all();
   driver_.take_kernel_over();
@@ -275,10 +302,13 @@ void Daemon::run() {
   parts_.log.write(Level::info,
                    fmt::format("ipsecd {} is ready with {} tunnels", kProductVersion, tunnels),
                    {.event = "ready"});
+  upgrade_.ready(parts_.udp.fds());
   notify_.say(fmt::format("READY=1\nSTATUS={} tunnels", tunnels));
   parts_.loop.run([this] { end_if_said_farewell(); });
-  notify_.say("STOPPING=1");
+  // To a service manager that hears of a stop, what comes after it is none of the unit's.
+  notify_.say(upgrade_.has_begun() ? "RELOADING=1" : "STOPPING=1");
   parts_.log.write(Level::info, "ipsecd stops", {.event = "stopped"});
+  return upgrade_.has_begun() ? Ending::for_upgrade : Ending::by_order;
 }
 
 void Daemon::tell(const std::vector<core::Event>& events) {
@@ -429,12 +459,18 @@ void Daemon::stop(bool flush) {
   }
 }
 
+// One that ends for good already has no room to give.
+void Daemon::make_room() {
+  if (farewell_.waits() == Farewell::Waits::for_nothing) parts_.loop.stop();
+}
+
 void Daemon::end_if_said_farewell() {
   using Waits = Farewell::Waits;
   if (farewell_.waits() == Waits::for_nothing) return;
   if (farewell_.waits() == Waits::for_peers) {
     if (engine_.snapshot().sas > 0 && !farewell_.is_over()) return;
     driver_.flush_kernel();
+    continuity_.end();
     router_.withdraw_all();
     farewell_.wait(Waits::for_programs, settings_.gateway.routes.program_timeout);
   }
@@ -502,7 +538,10 @@ std::expected<Parts, Trouble> open_parts(const Options& options,
   if (!log) return trouble(log.error());
   log->set_levels(settings.log);
   if (options.log_level) log->set_level(*options.log_level);
-  auto instance = Instance::claim(options.run_dir);
+  auto keeper = KeeperLine::open(options.kept);
+  if (!keeper) return trouble(keeper.error());
+  auto inherited = keeper->inheritance();
+  auto instance = Instance::claim(options.run_dir, keeper->process(), inherited);
   if (!instance) return trouble(instance.error());
   auto loop = Loop::create();
   if (!loop) return trouble(loop.error());
@@ -515,14 +554,14 @@ std::expected<Parts, Trouble> open_parts(const Options& options,
   auto listener =
       ControlListener::open(options.run_dir / "control.sock", access_of(settings.control));
   if (!listener) return trouble(listener.error());
-  auto udp = UdpSockets::open(settings.listen);
+  auto udp = UdpSockets::open(settings.listen, std::move(inherited));
   if (!udp) return trouble(udp.error());
   if (auto dropped = drop_privileges(); !dropped) return trouble(dropped.error());
   auto pool = Pool::start(**crypto, settings.threads);
   if (!pool) return trouble(pool.error());
-  return Parts{*std::move(opener),  *std::move(log),    *std::move(instance), *std::move(loop),
-               *std::move(signals), *std::move(crypto), *std::move(kernel),   *std::move(monitor),
-               *std::move(udp),     *std::move(pool),   *std::move(listener)};
+  return Parts{*std::move(opener),  *std::move(log),     *std::move(keeper), *std::move(instance),
+               *std::move(loop),    *std::move(signals), *std::move(crypto), *std::move(kernel),
+               *std::move(monitor), *std::move(udp),     *std::move(pool),   *std::move(listener)};
 }
 
 // Without one the daemon works all the same.
@@ -539,6 +578,34 @@ std::expected<gateway::Journal, ConfigError> open_journal(const Options& options
   return std::move(opened->journal);
 }
 
+std::expected<RuntimeStore::Opened, KernelError> open_runtime_store(const Options& options,
+                                                                    Log& log) {
+  // Without it nothing tells a machine that was started anew, and nothing is gone on from.
+  auto boot_id = read_file("/proc/sys/kernel/random/boot_id");
+  if (!boot_id) return std::unexpected(KernelError{describe(Error(boot_id.error())), 0});
+  auto opened = RuntimeStore::open(options.run_dir, *boot_id);
+  if (!opened) {
+    log.write(Level::error,
+              fmt::format("there is no runtime store: {}; tunnels are negotiated anew, now and "
+                          "whenever ipsecd ends",
+                          describe(Error(opened.error()))),
+              {.event = "runtime-store"});
+    return RuntimeStore::none();
+  }
+  if (!opened->why_empty.empty()) {
+    log.write(Level::warning,
+              fmt::format("{}; tunnels that were up are negotiated anew", opened->why_empty),
+              {.event = "runtime-store"});
+  }
+  if (opened->unfinished) {
+    log.write(Level::info,
+              fmt::format("{}: the last change was not finished, and is left out",
+                          (options.run_dir / "runtime").string()),
+              {.event = "runtime-store"});
+  }
+  return opened;
+}
+
 void tell_about_kernel(Parts& parts, bool tune) {
   const xfrm::Tuned tuned = tune ? parts.kernel.tune() : xfrm::Tuned{};
   for (const std::string& line : tuned.done) parts.log.write(Level::info, line);
@@ -553,7 +620,7 @@ void tell_about_kernel(Parts& parts, bool tune) {
 
 }  // namespace
 
-std::expected<void, Trouble> run(const Options& options, const CryptoSource& source) {
+std::expected<Ending, Trouble> run(const Options& options, const CryptoSource& source) {
   auto settings = read_settings(options);
   if (!settings) return std::unexpected(std::move(settings.error()));
   auto parts = open_parts(options, *settings, source);
@@ -561,11 +628,15 @@ std::expected<void, Trouble> run(const Options& options, const CryptoSource& sou
   auto stored = open_store(options);
   if (!stored) return trouble(stored.error());
   tell_about_kernel(*parts, settings->kernel.tune);
+  auto runtime = open_runtime_store(options, parts->log);
+  if (!runtime) return trouble(runtime.error());
   auto journal = open_journal(options, parts->log);
-  Daemon(options, *std::move(settings), *std::move(parts), std::move(stored->store),
-         std::move(stored->inventory), std::move(journal))
+  SystemRandom random;
+  const CrashSecret crash = load_crash_secret(options.state_dir / "qcd-secret", random);
+  for (const std::string& line : crash.warnings) parts->log.write(Level::warning, line);
+  return Daemon(options, *std::move(settings), *std::move(parts), std::move(stored->store),
+                std::move(stored->inventory), std::move(journal), *std::move(runtime), crash.secret)
       .run();
-  return {};
 }
 
 std::expected<std::string, Trouble> check_configuration(const Options& options) {

@@ -1,6 +1,7 @@
 // ipsecd, put together.
 #pragma once
 
+#include <cstdint>
 #include <expected>
 #include <functional>
 #include <memory>
@@ -21,9 +22,13 @@ struct Trouble {
 using CryptoSource =
     std::function<std::expected<std::unique_ptr<const crypto::Provider>, Misuse>()>;
 
-// Until it is told to stop. 0, or 1 with a line of why. Before anything else the provider has to
-// give the known answers; with wrong ones nothing is started.
-[[nodiscard]] std::expected<void, Trouble> run(const Options& options, const CryptoSource& source);
+enum class Ending : std::uint8_t { by_order, for_upgrade };
+
+// Until it is told to stop, or makes room for another program's daemon; or a line of why it cannot
+// begin. Before anything else the provider has to give the known answers; with wrong ones nothing
+// is started.
+[[nodiscard]] std::expected<Ending, Trouble> run(const Options& options,
+                                                 const CryptoSource& source);
 
 // Settings and objects read and checked against what is stored, without a change of anything.
 [[nodiscard]] std::expected<std::string, Trouble> check_configuration(const Options& options);

@@ -131,6 +131,13 @@ void judge_identities(const gateway::Meaning& meaning, Findings& out) {
                        meaning.local_id.to_string()));
 }
 
+// IKEv1 peers do not say what they would have had.
+void judge_mode(const gateway::Meaning& meaning, Findings& out) {
+  const bool aggressive = meaning.ike.mode == gateway::IkeMode::aggressive;
+  const std::string mode = fmt::format("IKEv1, {} mode", aggressive ? "aggressive" : "main");
+  out.note("version and mode", "here " + mode, "the peer must have " + mode + " for this gateway");
+}
+
 struct KeyLooks {
   std::size_t characters = 0;
   bool beyond_ascii = false;
@@ -192,6 +199,10 @@ void judge_failure(const TunnelFacts& facts, Findings& out) {
   if (!failure.ours.empty()) out.note("ours", in_one_line(failure.ours));
   if (!failure.theirs.empty()) out.note("theirs", in_one_line(failure.theirs));
   if (!facts.meaning) return;
+  using core::Stage;
+  if (failure.stage == Stage::v1_opening || failure.stage == Stage::v1_proof) {
+    judge_mode(*facts.meaning, out);
+  }
   switch (failure.cause) {
     case core::Cause::authentication_failed:
     case core::Cause::identity_unknown:
@@ -203,7 +214,7 @@ void judge_failure(const TunnelFacts& facts, Findings& out) {
       break;
     default:
       // A wrong key may show as silence: the peer drops what it cannot read.
-      if (failure.stage == core::Stage::ike_auth) judge_key(facts, *facts.meaning, out);
+      if (is_about_keys(failure.stage)) judge_key(facts, *facts.meaning, out);
       break;
   }
 }
@@ -244,9 +255,12 @@ void judge_algorithms(const TunnelFacts& facts, Findings& out) {
     if (current_ike(facts) != nullptr) out.good("algorithms", "none in use is weak");
     return;
   }
-  out.warning("algorithms", fmt::format("weak: {}", fmt::join(facts.view.weak, ", ")),
-              fmt::format("ipsecctl tunnel set {} --profile modern, once the peer can do better",
-                          facts.tunnel.meta.name));
+  out.warning(
+      "algorithms", fmt::format("weak: {}", fmt::join(facts.view.weak, ", ")),
+      fmt::format("ipsecctl tunnel set {} {}, once the peer can do better", facts.tunnel.meta.name,
+                  facts.tunnel.ike.mode == gateway::IkeMode::aggressive
+                      ? "--ike-version 2, or --ike-mode main"
+                      : "--profile modern"));
 }
 
 void judge_on_down(const TunnelFacts& facts, Findings& out) {
@@ -263,9 +277,31 @@ void judge_on_down(const TunnelFacts& facts, Findings& out) {
 
 }  // namespace
 
+std::string crowd_in_words(const core::Openings& openings, Time now) {
+  static constexpr Duration kRecent = std::chrono::seconds(30);
+  const bool withheld = openings.last_withheld != kNever && now - openings.last_withheld < kRecent;
+  if (!withheld && !openings.cookies_asked_for) return {};
+  std::string text = fmt::format("{} half-open IKE SAs", openings.half_open);
+  if (openings.cookies_asked_for) text += ", IKEv2 peers are asked for a cookie";
+  if (withheld) {
+    text += fmt::format(", {} openings in aggressive mode held back", openings.withheld);
+  }
+  return text;
+}
+
+void judge_openings(const TunnelFacts& facts, Findings& out) {
+  const std::string crowd = crowd_in_words(facts.openings, facts.now);
+  if (crowd.empty()) return;
+  if (facts.view.connection == "connected") return out.note("openings", crowd);
+  out.warning("openings", crowd,
+              "many begin at once, or somebody floods UDP 500: see ipsecctl counters; what begins "
+              "in aggressive mode may be kept out by it, main mode and IKEv2 are not");
+}
+
 void judge_negotiation(const TunnelFacts& facts, Findings& out) {
   judge_connection(facts, out);
   judge_failure(facts, out);
+  judge_openings(facts, out);
   judge_mirror(facts, out);
   judge_algorithms(facts, out);
 }

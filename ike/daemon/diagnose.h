@@ -33,6 +33,8 @@ struct TunnelFacts {
   std::optional<gateway::Meaning> meaning;  // none while its gateway has no address
   std::optional<core::TunnelStatus> status;
   control::TunnelStatusView view;
+  core::Openings openings;  // of all peers
+  Time now{};
 
   std::vector<KernelSa> sas;  // of this tunnel; SPIs that are only held are left out
   std::vector<xfrm::PolicyRecord> policies;
@@ -48,11 +50,16 @@ struct TunnelFacts {
 
 // The parts of it, in their order.
 void judge_addresses(const TunnelFacts& facts, Findings& out);
+// Floods of openings are of interest where one of them may be this peer's.
+void judge_openings(const TunnelFacts& facts, Findings& out);
 void judge_negotiation(const TunnelFacts& facts, Findings& out);
 void judge_kernel(const TunnelFacts& facts, Findings& out);
 void judge_traffic(const TunnelFacts& facts, Findings& out);
 void judge_mtu(const TunnelFacts& facts, Findings& out);
 void judge_routes(const TunnelFacts& facts, Findings& out);
+
+// Whether openings are held back now: in words, else empty.
+[[nodiscard]] std::string crowd_in_words(const core::Openings& openings, Time now);
 
 // The IKE SA in use; null where there is none.
 [[nodiscard]] const core::IkeStatus* current_ike(const TunnelFacts& facts);

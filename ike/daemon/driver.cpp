@@ -16,6 +16,9 @@ namespace {
 // After other people's hands in the kernel's tables, or lost events: a storm of them is one look.
 constexpr std::chrono::milliseconds kReconcileDelay{100};
 constexpr std::chrono::seconds kReconcileInterval{1};
+// Datagrams handled before their answers leave: 32 of them are 3 ms of IKE_AUTHs, and a flood fills
+// as many.
+constexpr std::size_t kAnsweredTogether = 32;
 
 std::vector<xfrm::TrapSpec> traps_of(const core::TunnelConfig& tunnel) {
   std::vector<xfrm::TrapSpec> out;
@@ -47,19 +50,31 @@ Driver::~Driver() {
   parts_.loop.remove(*this);
 }
 
-// What an action leads to waits until the engine has said all it had to say.
 void Driver::handle(core::Input input) {
+  if (take(std::move(input))) parts_.udp.flush();
+}
+
+// What an action leads to waits until the engine has said all it had to say. False where that goes
+// on already.
+bool Driver::take(core::Input input) {
   waiting_.push_back(std::move(input));
-  if (std::exchange(handling_, true)) return;
+  if (std::exchange(handling_, true)) return false;
   while (!waiting_.empty()) {
     core::Input next = std::move(waiting_.front());
     waiting_.pop_front();
     auto actions = parts_.engine.handle(std::move(next), parts_.loop.now());
+    // The change that lets an SA go says what it has carried, too: whoever goes on from there
+    // removes it as nobody's, and would count nothing.
+    for (const core::Action& action : actions) {
+      const auto* gone = std::get_if<core::RemoveSa>(&action);
+      if (gone != nullptr) parts_.traffic.leaving(gone->key);
+    }
     for (core::Action& action : actions) execute(action);
     if (!events_.empty()) parts_.tell(std::exchange(events_, {}));
+    parts_.continuity.persist(parts_.board);
   }
   handling_ = false;
-  parts_.udp.flush();
+  return true;
 }
 
 Time Driver::next_deadline() const {
@@ -71,12 +86,19 @@ void Driver::tick(Time now) {
   if (parts_.engine.next_deadline() <= now) handle(core::Tick{});
 }
 
+// What came together is answered together, a system call for all: but no answer waits for long.
 void Driver::receive(int fd) {
-  parts_.udp.receive(fd, [this](core::Datagram&& datagram) { handle(std::move(datagram)); });
+  std::size_t taken = 0;
+  parts_.udp.receive(fd, [&](core::Datagram&& datagram) {
+    take(std::move(datagram));
+    if (++taken % kAnsweredTogether == 0) parts_.udp.flush();
+  });
+  parts_.udp.flush();
 }
 
 void Driver::take_results() {
-  for (core::JobDone& result : parts_.pool.take_results()) handle(std::move(result));
+  for (core::JobDone& result : parts_.pool.take_results()) take(std::move(result));
+  parts_.udp.flush();
 }
 
 // --- actions -----------------------------------------------------------------------------------
@@ -98,7 +120,8 @@ void Driver::execute(core::InstallSas& action) {
   if (result) {
     for (const xfrm::SaSpec& sa : action.sas) {
       installed_.insert(sa.key());
-      if (const auto owner = parts_.owner_of(sa.reqid)) parts_.traffic.installed(*owner, sa);
+      const auto owner = parts_.owner_of(sa.reqid);
+      if (owner) parts_.traffic.installed(*owner, sa.key(), sa.direction);
     }
   } else {
     complain(result.error());
@@ -112,6 +135,8 @@ void Driver::execute(core::InstallSas& action) {
 
 void Driver::execute(core::RemoveSa& action) {
   parts_.traffic.removing(action.key);
+  // What it has carried is known before it goes: so counters only grow.
+  parts_.continuity.persist(parts_.board);
   forget(action.key);
   if (auto removed = parts_.kernel.remove(action.key); !removed) not_removed(removed.error());
 }
@@ -162,6 +187,19 @@ void Driver::execute(core::WatchInbound& action) {
 }
 
 void Driver::execute(core::StartJob& action) { parts_.pool.submit(std::move(action)); }
+
+void Driver::execute(core::Persist& action) {
+  parts_.continuity.persist(action.batch, parts_.board);
+}
+
+void Driver::execute(core::AdoptSas& action) {
+  for (const auto& [key, direction] : action.sas) {
+    installed_.insert(key);
+    parts_.traffic.installed(action.tunnel, key, direction);
+  }
+  for (const xfrm::SaKey& key : action.held) parts_.kernel.remember(key);
+  if (action.policies) parts_.kernel.remember(*action.policies);
+}
 
 void Driver::execute(core::Event& action) { events_.push_back(std::move(action)); }
 
@@ -276,14 +314,35 @@ void Driver::remove_traps(const core::TunnelConfig& tunnel) {
   }
 }
 
+// What cannot be read is as good as gone: everything is negotiated anew.
+void Driver::resume() {
+  auto records = parts_.continuity.take_records();
+  if (records.empty()) return;
+  const auto found = parts_.kernel.counters();
+  if (!found) return complain(found.error());
+  core::Resume resume{std::move(records), {}};
+  resume.in_kernel.reserve(found->size());
+  for (const xfrm::SaUsage& sa : *found) {
+    resume.in_kernel.push_back({sa.key, sa.source, sa.encapsulation});
+  }
+  handle(std::move(resume));
+}
+
 // In one go with the old ones: the kernel searches long for each policy that it is to delete, and
 // replaces one at no more cost than adding it.
 void Driver::take_kernel_over() {
   kernel_is_ours_ = true;
-  const auto result = parts_.kernel.reconcile({});
-  if (result) return tell_of_occupied(result->occupied.size());
-  complain(result.error());
-  reconcile_at_ = parts_.loop.now() + kReconcileInterval;
+  const std::vector<xfrm::SaKey> wanted(installed_.begin(), installed_.end());
+  const auto result = parts_.kernel.reconcile(wanted);
+  if (result) {
+    tell_of_occupied(result->occupied.size());
+    for (const xfrm::SaKey& key : result->lost) take(xfrm::HardExpired{key});
+  } else {
+    complain(result.error());
+    reconcile_at_ = parts_.loop.now() + kReconcileInterval;
+  }
+  handle(core::ResumeOver{});
+  if (!installed_.empty()) catch_up();
 }
 
 void Driver::tell_of_occupied(std::size_t count) {

@@ -14,6 +14,8 @@
 #include <vector>
 
 #include "ike/core/engine/engine.h"
+#include "ike/daemon/board.h"
+#include "ike/daemon/continuity.h"
 #include "ike/daemon/counters.h"
 #include "ike/daemon/log.h"
 #include "ike/daemon/loop.h"
@@ -36,6 +38,8 @@ class Driver final : public Timed {
     UdpSockets& udp;
     Pool& pool;
     Traffic& traffic;
+    Continuity& continuity;
+    Board& board;
     std::function<std::optional<TunnelId>(Reqid)> owner_of;
     // All of one turn, when all that it asks for is done.
     std::function<void(const std::vector<core::Event>&)> tell;
@@ -54,9 +58,11 @@ class Driver final : public Timed {
   void set_traps(const core::TunnelConfig& tunnel);
   void remove_traps(const core::TunnelConfig& tunnel);
 
-  // Once, when all tunnels are set: what a daemon before this one left goes, or becomes what is
-  // wanted now, without a moment in which packets pass in clear. It has no IKE SA any more that
-  // could keep its SAs alive.
+  // Once, before any tunnel is set: the engine goes on with what a daemon before this one left in
+  // the runtime store, as far as the kernel has it.
+  void resume();
+  // Once, when all tunnels are set: what else that daemon left goes, or becomes what is wanted now,
+  // without a moment in which packets pass in clear.
   void take_kernel_over();
 
   // Everything of ours goes from the kernel: `ipsecctl stop --flush`.
@@ -65,6 +71,8 @@ class Driver final : public Timed {
   [[nodiscard]] Counted counted() const;
 
  private:
+  // As handle(), but what is to be sent waits for a flush.
+  bool take(core::Input input);
   void receive(int fd);
   void take_results();
   void take_events();
@@ -78,6 +86,8 @@ class Driver final : public Timed {
   void execute(core::MoveSa& action);
   void execute(core::WatchInbound& action);
   void execute(core::StartJob& action);
+  void execute(core::Persist& action);
+  void execute(core::AdoptSas& action);
   void execute(core::Event& action);
 
   void take(const xfrm::Acquired& event);

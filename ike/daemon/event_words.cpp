@@ -7,9 +7,7 @@
 namespace ipsec::daemon {
 namespace {
 
-std::string phase_of(const core::Failure& failure) {
-  return failure.stage == core::Stage::child ? "2" : "1";
-}
+std::string phase_of(const core::Failure& failure) { return is_phase2(failure.stage) ? "2" : "1"; }
 
 std::string nat_in_words(const core::NatState& nat) {
   if (!nat.any()) return "";
@@ -51,6 +49,14 @@ struct Words {
   }
   EventWords operator()(const core::ExchangeFailed& it) const {
     return {phase_of(it.failure), "exchange-failed", core::describe(it.failure)};
+  }
+  EventWords operator()(const core::Resumed& it) const {
+    const auto lost =
+        it.lost == 0 ? std::string()
+                     : fmt::format(", {} of them to be made anew: the kernel lost them", it.lost);
+    return {"1", "resumed",
+            fmt::format("goes on as the ipsecd before this one left it, with {} IPsec SAs{}",
+                        it.children, lost)};
   }
 };
 

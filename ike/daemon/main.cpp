@@ -6,6 +6,8 @@
 
 #include "ike/crypto/openssl_provider.h"
 #include "ike/daemon/daemon.h"
+#include "ike/daemon/keeper.h"
+#include "ike/daemon/keeper_line.h"
 #include "ike/daemon/notify.h"
 #include "ike/daemon/options.h"
 
@@ -45,10 +47,12 @@ int main(int argc, char** argv) {
     (void)std::fputs(checked->c_str(), stdout);
     return 0;
   }
-  if (const auto ended = daemon::run(options, ipsec::crypto::OpensslProvider::create); !ended) {
+  if (!options.no_keeper && !options.kept) return daemon::keep(argc, argv, options);
+  const auto ended = daemon::run(options, ipsec::crypto::OpensslProvider::create);
+  if (!ended) {
     complain(ended.error().line);
     daemon::notify_failure();
     return kFailed;
   }
-  return 0;
+  return *ended == daemon::Ending::for_upgrade ? daemon::kEndsForUpgrade : 0;
 }

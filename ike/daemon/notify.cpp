@@ -56,6 +56,12 @@ void Notify::tick(Time now) {
   next_ = every_ ? now + *every_ : kNever;
 }
 
+void notify_alive() {
+  const char* const socket = std::getenv("NOTIFY_SOCKET");  // NOLINT(concurrency-mt-unsafe)
+  const UniqueFd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (socket != nullptr && fd) send_to(socket, fd.get(), "WATCHDOG=1");
+}
+
 void notify_failure() {
   const std::string socket = take_from_environment("NOTIFY_SOCKET");
   const UniqueFd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));

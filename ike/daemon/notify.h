@@ -33,6 +33,9 @@ class Notify final : public Timed {
   Time next_ = kNever;
 };
 
+// Of a keeper while it has no daemon: that it is alive. Leaves the environment for the daemon.
+void notify_alive();
+
 // Of a start that failed: start-stop-daemon ends its waiting by that, and systemd shows it. Before
 // there is a Notify.
 void notify_failure();

@@ -7,10 +7,14 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "ike/daemon/log.h"
 
 namespace ipsec::daemon {
+
+inline constexpr std::string_view kKeptOption = "--kept";
+inline constexpr std::string_view kHeldOption = "--held";
 
 struct Options {
   std::filesystem::path config = "/etc/ipsecd/ipsecd.toml";
@@ -21,6 +25,11 @@ struct Options {
   std::optional<std::string> log_to;  // over what the settings say
   std::optional<Level> log_level;
   bool check_config = false;
+  bool no_keeper = false;
+  // What the keeper says to a daemon that it starts, and to itself across an upgrade: the channel
+  // to it, and what it holds. For nobody to type, so not in usage().
+  std::optional<int> kept;
+  std::vector<int> held;
 };
 
 // Something to print instead of running.

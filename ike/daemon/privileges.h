@@ -12,4 +12,7 @@ namespace ipsec::daemon {
 // started: capabilities are each thread's own.
 [[nodiscard]] std::expected<void, KernelError> drop_privileges();
 
+// Of the keeper: nothing in effect, and no more to hand on than a daemon that begins has use for.
+[[nodiscard]] std::expected<void, KernelError> drop_keepers_privileges();
+
 }  // namespace ipsec::daemon

@@ -1,41 +1,18 @@
 #include "ike/daemon/route_note.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <string>
 #include <string_view>
 #include <system_error>
 
 #include <fmt/format.h>
 
-#include "ike/base/unique_fd.h"
 #include "ike/daemon/declared.h"
+#include "ike/daemon/whole_file.h"
 
 namespace ipsec::daemon {
-namespace {
 
 namespace fs = std::filesystem;
-
-bool write_all(int fd, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t written = ::write(fd, text.data(), text.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return false;
-    text.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return ::fsync(fd) == 0;
-}
-
-// A rename is on the disk when its directory is.
-bool sync_directory(const fs::path& file) {
-  const UniqueFd directory(::open(file.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  return directory && ::fsync(directory.get()) == 0;
-}
-
-}  // namespace
 
 std::expected<std::set<route::Table>, ConfigError> RouteNote::read() const {
   std::error_code error;
@@ -53,27 +30,22 @@ std::expected<std::set<route::Table>, ConfigError> RouteNote::read() const {
 }
 
 std::expected<void, ConfigError> RouteNote::write(const std::set<route::Table>& tables) const {
-  const auto failed = [this](int error) {
+  const auto failed = [this](const std::error_code& error) {
     return std::unexpected(ConfigError{
         file_.string(), fmt::format("cannot be written: {}; a table that is taken out of the "
                                     "configuration while ipsecd is down would keep its routes",
-                                    std::generic_category().message(error))});
+                                    error.message())});
   };
   if (tables.empty()) {
-    if (::unlink(file_.c_str()) != 0 && errno != ENOENT) return failed(errno);
+    std::error_code error;
+    fs::remove(file_, error);
+    if (error) return failed(error);
     return {};
   }
   std::string text;
   for (const route::Table& table : tables) text += to_string(route::Target{table}) + '\n';
-  fs::path fresh = file_;
-  fresh += ".new";
-  const UniqueFd fd(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  if (!fd || !write_all(fd.get(), text) || ::rename(fresh.c_str(), file_.c_str()) != 0 ||
-      !sync_directory(file_)) {
-    const int error = errno;
-    ::unlink(fresh.c_str());
-    return failed(error);
-  }
+  const auto written = write_whole(file_, to_bytes(text));
+  if (!written) return failed(written.error());
   return {};
 }
 

@@ -20,6 +20,8 @@ void Service::handle(const control::Request& request, const Caller& caller, Resp
           auto listing = list(it, asker, request.id);
           if (listing) return respond(*std::move(listing));
           respond(std::unexpected(std::move(listing.error())));
+        } else if constexpr (requires { begin(it, asker, std::move(respond)); }) {
+          begin(it, asker, std::move(respond));
         } else {
           respond(run(it, asker));
         }

@@ -53,6 +53,7 @@ class Service final : public RequestHandler {
     Fitting& fitting;
     std::function<std::vector<std::string>()> reload;  // what went wrong
     std::function<void(bool flush)> stop;
+    std::function<void(Responder)> upgrade;
     std::function<Instant()> now;
     control::VersionReply about;
   };
@@ -92,6 +93,9 @@ class Service final : public RequestHandler {
   [[nodiscard]] Answer run(const control::Stop& it, const Asker& asker);
   [[nodiscard]] Answer run(const control::SetLogLevel& it, const Asker& asker);
   [[nodiscard]] Answer run(const control::ListCounters& it, const Asker& asker);
+
+  // Answered later.
+  void begin(const control::Upgrade& it, const Asker& asker, Responder respond);
 
   // All of them, or the error of those that are not there.
   [[nodiscard]] std::expected<Ids, control::Error> resolve(Kind kind,

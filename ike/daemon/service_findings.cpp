@@ -82,6 +82,8 @@ Answer Service::run(const control::Diagnose& it, const Asker& asker) {
   facts.meaning = gateway::meaning_of(inventory, facts.tunnel);
   facts.status = parts_.engine.status(tunnel_id(id));
   facts.view = status_of(id);
+  facts.openings = parts_.engine.openings();
+  facts.now = parts_.now().time;
   add_kernel(facts);
   const Machine machine;
   facts.devices = machine.devices();

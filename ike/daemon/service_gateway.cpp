@@ -71,6 +71,11 @@ Answer Service::run(const control::Stop& it, const Asker& asker) {
   return control::DoneReply{};
 }
 
+void Service::begin(const control::Upgrade&, const Asker& asker, Responder respond) {
+  parts_.log.write(Level::info, fmt::format("{} asks for an upgrade", asker.who));
+  parts_.upgrade(std::move(respond));
+}
+
 Answer Service::run(const control::SetLogLevel& it, const Asker& asker) {
   const auto level = parse_level(it.level);
   if (!level) {

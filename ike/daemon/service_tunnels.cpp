@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "ike/daemon/diagnose.h"
 #include "ike/daemon/service.h"
 
 namespace ipsec::daemon {
@@ -21,9 +22,17 @@ core::Order order_of(control::Order order) {
     case control::Order::down:
       return core::Order::down;
     case control::Order::reconnect:
+      return core::Order::reauthenticate;
+    case control::Order::rekey:
+      return core::Order::rekey_children;
+    case control::Order::rekey_ike:
       break;
   }
-  return core::Order::reauthenticate;
+  return core::Order::rekey_ike;
+}
+
+bool renews_keys(control::Order order) {
+  return order == control::Order::rekey || order == control::Order::rekey_ike;
 }
 
 }  // namespace
@@ -53,6 +62,13 @@ Answer Service::run(const control::Command& it, const Asker& asker) {
           fmt::format("tunnel '{}' has {} and only answers: the peer must begin", tunnel->meta.name,
                       running->remote.is_any() ? "a peer at any address" : "start = respond"));
     }
+    if (renews_keys(it.order) && !carries_traffic(id)) {
+      reply.warnings.push_back(fmt::format(
+          "tunnel '{}' is not connected and has no keys to renew; `ipsecctl tunnel up {}` "
+          "brings it up",
+          tunnel->meta.name, tunnel->meta.name));
+      continue;
+    }
     parts_.driver.handle(core::Command{running->id, order_of(it.order)});
   }
   return reply;
@@ -71,6 +87,7 @@ control::TunnelStatusView Service::status_of(const ObjectId& id) const {
     view.note = "deleted; its SAs are being closed";
   } else if (tunnel->enabled && view.connection != "connected") {
     auto obstacle = parts_.fitting.note(tunnel_id(id));
+    if (obstacle.empty()) obstacle = crowd_in_words(parts_.engine.openings(), parts_.now().time);
     if (!obstacle.empty()) view.note = std::move(obstacle);
   }
   return view;

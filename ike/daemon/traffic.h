@@ -30,7 +30,9 @@ class Traffic final : public Timed {
   Traffic& operator=(const Traffic&) = delete;
   ~Traffic() override { parts_.loop.remove(*this); }
 
-  void installed(TunnelId tunnel, const xfrm::SaSpec& sa);
+  void installed(TunnelId tunnel, const xfrm::SaKey& key, xfrm::Direction direction);
+  // It will be removed in this turn: what it has carried is on the board before anybody is told.
+  void leaving(const xfrm::SaKey& key);
   // Before it is gone: these are its last counters.
   void removing(const xfrm::SaKey& key);
   void moved(const xfrm::SaKey& from, const xfrm::SaKey& to);
@@ -49,8 +51,13 @@ class Traffic final : public Timed {
     TunnelId tunnel;
     xfrm::Direction direction = xfrm::Direction::in;
   };
+  struct Leaving {
+    Owner owner;
+    xfrm::SaCounters counted;
+  };
   Parts parts_;
   std::map<xfrm::SaKey, Owner> owners_;
+  std::map<xfrm::SaKey, Leaving> leaving_;
   std::set<TunnelId> awaited_;
   Time refreshed_at_{};
 };

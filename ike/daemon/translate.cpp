@@ -1,6 +1,7 @@
 #include "ike/daemon/translate.h"
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -61,13 +62,25 @@ std::vector<const PrfRow*> prfs_of(const std::vector<const IntegrityRow*>& named
   return out;
 }
 
+// Aggressive mode offers one group a try: those first that old peers have.
+void put_common_first(std::vector<const GroupRow*>& groups) {
+  for (const std::string_view name : {"modp1536", "modp1024", "modp2048"}) {
+    const auto at = std::ranges::find(groups, name, &GroupRow::name);
+    if (at != groups.end()) std::rotate(groups.begin(), at, at + 1);
+  }
+}
+
 core::IkeOffers ike_offers(const gateway::Meaning& meaning) {
   const gateway::IkePolicy& policy = meaning.ike;
   auto offers = core::default_ike_offers(profile_of(meaning.profile));
   name_hashes(offers, policy.integrity);
   for (core::IkeOffer& offer : offers) {
     if (!policy.integrity.empty()) offer.prfs = prfs_of(policy.integrity);
-    if (!policy.dh.empty()) offer.groups = policy.dh;
+    if (!policy.dh.empty()) {
+      offer.groups = policy.dh;
+    } else if (policy.mode == gateway::IkeMode::aggressive) {
+      put_common_first(offer.groups);
+    }
   }
   name_ciphers(offers, policy.encryption);
   return offers;
@@ -142,6 +155,9 @@ core::TunnelConfig translate(const gateway::Meaning& meaning, std::string name,
   tunnel.local_identity = meaning.local_id;
   tunnel.remote_identity = meaning.peer_id;
   tunnel.credential = core::make_shared_key_credential(Secret::copy_of(meaning.psk.bytes()));
+  tunnel.version =
+      meaning.ike.version == gateway::IkeVersion::v1 ? core::IkeVersion::v1 : core::IkeVersion::v2;
+  tunnel.aggressive = meaning.ike.mode == gateway::IkeMode::aggressive;
   tunnel.offers = ike_offers(meaning);
   tunnel.start = start_of(meaning);
   tunnel.ike_lifetime = meaning.ike.lifetime;

@@ -134,51 +134,72 @@ UdpSockets::~UdpSockets() = default;
 
 namespace {
 
+// Of one that is inherited too: the program that made it may have been an older one.
+std::expected<void, KernelError> prepare(int fd, Family family) {
+  const int level = family == Family::v4 ? IPPROTO_IP : IPPROTO_IPV6;
+  const bool set = set_option(fd, level, family == Family::v4 ? IP_PKTINFO : IPV6_RECVPKTINFO, 1) &&
+                   // A long message must get through in pieces, as the peer may know no RFC 7383.
+                   // IPV6_PMTUDISC_DONT is the same number.
+                   set_option(fd, level, family == Family::v4 ? IP_MTU_DISCOVER : IPV6_MTU_DISCOVER,
+                              IP_PMTUDISC_DONT);
+  if (!set) return std::unexpected(failed());
+  if (!set_option(fd, SOL_SOCKET, SO_RCVBUFFORCE, kReceiveBuffer)) {
+    set_option(fd, SOL_SOCKET, SO_RCVBUF, kReceiveBuffer);
+  }
+  return xfrm::bypass_policies(fd, family);
+}
+
+// From here on the kernel takes ESP out of UDP. One without it fails where a NAT is met, and says
+// so then: an SA with encapsulation is refused.
+void take_esp_out(int fd) { set_option(fd, IPPROTO_UDP, UDP_ENCAP, UDP_ENCAP_ESPINUDP); }
+
 std::expected<UniqueFd, KernelError> open_one(const Endpoint& local) {
-  const bool v4 = local.address.family() == Family::v4;
-  const int level = v4 ? IPPROTO_IP : IPPROTO_IPV6;
+  const Family family = local.address.family();
+  const bool v4 = family == Family::v4;
   UniqueFd fd(::socket(v4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) return std::unexpected(failed());
-  const bool set =
-      set_option(fd.get(), level, v4 ? IP_PKTINFO : IPV6_RECVPKTINFO, 1) &&
-      (v4 || set_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, 1)) &&
-      // A long message must get through in pieces, as the peer may know no RFC 7383.
-      // IPV6_PMTUDISC_DONT is the same number.
-      set_option(fd.get(), level, v4 ? IP_MTU_DISCOVER : IPV6_MTU_DISCOVER, IP_PMTUDISC_DONT);
-  if (!set) return std::unexpected(failed());
-  if (!set_option(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, kReceiveBuffer)) {
-    set_option(fd.get(), SOL_SOCKET, SO_RCVBUF, kReceiveBuffer);
+  if (auto prepared = prepare(fd.get(), family); !prepared) {
+    return std::unexpected(std::move(prepared.error()));
   }
-  if (auto bypassed = xfrm::bypass_policies(fd.get(), local.address.family()); !bypassed) {
-    return std::unexpected(std::move(bypassed.error()));
-  }
+  // What is bound takes this option no more.
+  if (!v4 && !set_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, 1)) return std::unexpected(failed());
   auto address = to_system(local);
   if (::bind(fd.get(), address.get(), address.size) != 0) return std::unexpected(failed());
-  // From here on the kernel takes ESP out of UDP. One without it fails where a NAT is met, and says
-  // so then: an SA with encapsulation is refused.
-  if (local.port == kNattPort) {
-    set_option(fd.get(), IPPROTO_UDP, UDP_ENCAP, UDP_ENCAP_ESPINUDP);
+  if (local.port == kNattPort) take_esp_out(fd.get());
+  return fd;
+}
+
+std::expected<UniqueFd, KernelError> reuse(UniqueFd fd, const Endpoint& local) {
+  if (auto prepared = prepare(fd.get(), local.address.family()); !prepared) {
+    return std::unexpected(std::move(prepared.error()));
   }
+  if (local.port == kNattPort) take_esp_out(fd.get());
   return fd;
 }
 
 }  // namespace
 
-std::expected<UdpSockets, ConfigError> UdpSockets::open(const std::vector<Address>& listen) {
+std::expected<UdpSockets, ConfigError> UdpSockets::open(const std::vector<Address>& listen,
+                                                        Inheritance inherited) {
   UdpSockets out;
   const bool everywhere = listen.empty();
   auto addresses = listen;
   if (everywhere) addresses = {Address::any(Family::v4), Address::any(Family::v6)};
+  std::vector<std::pair<Endpoint, std::optional<UniqueFd>>> wanted;
   for (const Address& address : addresses) {
     for (const std::uint16_t port : {kIkePort, kNattPort}) {
-      auto fd = open_one({address, port});
-      // A machine may have no IPv6 at all.
-      const bool absent = !fd && everywhere && address.family() == Family::v6 &&
-                          fd.error().error_number == EAFNOSUPPORT;
-      if (absent) continue;
-      if (!fd) return std::unexpected(refused({address, port}, fd.error()));
-      out.sockets_.push_back({*std::move(fd), {address, port}, {}});
+      wanted.emplace_back(Endpoint{address, port}, inherited.take_udp({address, port}));
     }
+  }
+  inherited.let_go();
+  for (auto& [local, held] : wanted) {
+    auto fd = held ? reuse(*std::move(held), local) : open_one(local);
+    // A machine may have no IPv6 at all.
+    const bool absent = !fd && everywhere && local.address.family() == Family::v6 &&
+                        fd.error().error_number == EAFNOSUPPORT;
+    if (absent) continue;
+    if (!fd) return std::unexpected(refused(local, fd.error()));
+    out.sockets_.push_back({*std::move(fd), local, {}});
   }
   return out;
 }

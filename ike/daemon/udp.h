@@ -14,15 +14,17 @@
 #include "ike/base/error.h"
 #include "ike/base/unique_fd.h"
 #include "ike/core/io.h"
+#include "ike/daemon/inheritance.h"
 
 namespace ipsec::daemon {
 
 class UdpSockets {
  public:
-  // On these addresses, or, where there are none, on all. The error names address and port, and
-  // what to do.
+  // On these addresses, or, where there are none, on all. Sockets that are inherited stay what they
+  // are, with what came to them meanwhile; those that are not wanted go. The error names address
+  // and port, and what to do.
   [[nodiscard]] static std::expected<UdpSockets, ConfigError> open(
-      const std::vector<Address>& listen);
+      const std::vector<Address>& listen, Inheritance inherited = {});
   UdpSockets(UdpSockets&&) noexcept;
   UdpSockets& operator=(UdpSockets&&) noexcept;
   UdpSockets(const UdpSockets&) = delete;

@@ -100,7 +100,7 @@ class PolicyCheck {
   void check_ike() {
     const IkePolicy& ike = tunnel_.ike;
     if (ike.version == IkeVersion::v1) {
-      refuse("ike.version", "1", "this version of the gateway speaks IKEv2 only", "set it to 2");
+      check_v1();
     } else if (ike.mode == IkeMode::aggressive) {
       refuse("ike.mode", "aggressive", "IKEv2 has no modes",
              "leave it out, or set ike.version to 1");
@@ -113,6 +113,31 @@ class PolicyCheck {
     check_repeats("ike.encryption", ike.encryption);
     check_repeats("ike.integrity", ike.integrity);
     check_repeats("ike.dh", ike.dh);
+  }
+
+  // What is older than an algorithm has no number for it. RFC 2409 appendix A and RFC 2407 4 were
+  // added to since, but AEADs never came to phase 1, nor ChaCha20 to IKEv1.
+  void check_v1() {
+    refuse_unsayable("ike.encryption", tunnel_.ike.encryption,
+                     [](const EncryptionRow& row) { return row.v1_phase1 != 0; });
+    refuse_unsayable("ike.integrity", tunnel_.ike.integrity, [](const IntegrityRow& row) {
+      return std::ranges::any_of(
+          all_prfs(), [&](const PrfRow& prf) { return prf.hash == row.hash && prf.v1_hash != 0; });
+    });
+    refuse_unsayable("ipsec.encryption", tunnel_.ipsec.encryption,
+                     [](const EncryptionRow& row) { return row.v1_esp != 0; });
+    const bool ah = tunnel_.ipsec.protocol == IpsecProtocol::ah;
+    refuse_unsayable("ipsec.integrity", tunnel_.ipsec.integrity,
+                     [ah](const IntegrityRow& row) { return (ah ? row.v1_ah : row.v1_auth) != 0; });
+  }
+
+  template <typename Row, typename Says>
+  void refuse_unsayable(std::string_view field, const std::vector<const Row*>& rows, Says says) {
+    for (const Row* row : rows) {
+      if (says(*row)) continue;
+      refuse(field, std::string(row->name), "IKEv1 has no number for it here",
+             "choose another, or set ike.version to 2");
+    }
   }
 
   void check_ipsec() {
@@ -276,6 +301,12 @@ std::vector<std::string> warnings_of(const Inventory& inventory, const Tunnel& t
   }
   warn_of_weak(out, "ipsec.pfs", pfs);
   warn_of_own_subnet(out, inventory, tunnel);
+  if (tunnel.ike.mode == IkeMode::aggressive) {
+    // RFC 2409 5.4: HASH_R is answered to whoever asks, and the identities are not encrypted.
+    out.emplace_back(
+        "aggressive mode sends both identities in clear, and lets whoever asks guess the psk at "
+        "leisure: use main mode or IKEv2 where the peer can, else a psk of 20 random characters");
+  }
   return out;
 }
 

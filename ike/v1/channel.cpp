@@ -1,6 +1,7 @@
 #include "ike/v1/channel.h"
 
 #include <utility>
+#include <vector>
 
 namespace ipsec::v1 {
 
@@ -22,6 +23,19 @@ wire::v1::Header header_of(const crypto::SpiPair& cookies, wire::ExchangeType ex
   header.exchange = exchange;
   header.message_id = id;
   return header;
+}
+
+MessageId new_message_id(IkeSpi drawn) {
+  return MessageId{static_cast<std::uint32_t>(drawn.value) | 1U};
+}
+
+std::optional<Bytes> write_refusal(const crypto::SpiPair& cookies, MessageId id,
+                                   wire::v1::NotifyType error) {
+  const std::vector<wire::v1::Payload> payloads{wire::v1::NotificationPayload{
+      wire::v1::Doi::ipsec, wire::v1::ProtocolId::isakmp, {}, error, {}}};
+  auto message = wire::v1::write_message(
+      header_of(cookies, wire::ExchangeType::informational_v1, id), payloads);
+  return message ? std::optional(*std::move(message)) : std::nullopt;
 }
 
 std::optional<Bytes> seal(const Keys& keys, crypto::v1::IvChain& iv, const wire::v1::Header& header,

@@ -26,6 +26,14 @@ struct Keys {
 [[nodiscard]] wire::v1::Header header_of(const crypto::SpiPair& cookies,
                                          wire::ExchangeType exchange, MessageId id = {});
 
+// Of an exchange of phase 2 that we begin (RFC 2408 3.1): never zero, which is phase 1's.
+[[nodiscard]] MessageId new_message_id(IkeSpi drawn);
+
+// An error in clear, which is anyone's word: the peer may take it for a hint.
+//   HDR, N(error)
+[[nodiscard]] std::optional<Bytes> write_refusal(const crypto::SpiPair& cookies, MessageId id,
+                                                 wire::v1::NotifyType error);
+
 // As they go out; nothing where a payload cannot be said.
 [[nodiscard]] std::optional<Bytes> seal(const Keys& keys, crypto::v1::IvChain& iv,
                                         const wire::v1::Header& header,

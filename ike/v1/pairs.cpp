@@ -13,11 +13,11 @@ bool is_same_pair(const Child& a, const Child& b) {
 }
 
 std::vector<Child*> pair_of(Association& association, const Child& child) {
-  std::vector<Child*> pair;
-  for (Child& other : association.children) {
-    if (other.usable() && is_same_pair(other, child)) pair.push_back(&other);
-  }
-  return pair;
+  return v1::pair_of(association, child.rule, child.selectors);
+}
+
+bool is_older(const Child& a, const Child& b) {
+  return std::pair(a.made_at, a.id.value) < std::pair(b.made_at, b.id.value);
 }
 
 Time newest_of(const std::vector<Child*>& pair) {
@@ -38,7 +38,7 @@ Child* one_to_keep(const std::vector<Child*>& pair) {
 }
 
 void point_at(Turn& turn, Sa& sa, Child& child) {
-  if (std::holds_alternative<Active>(child.phase)) {
+  if (child.has_outbound()) {
     core::repoint(turn, sa, child);
   } else {
     core::switch_outbound(turn, sa, child);
@@ -59,31 +59,70 @@ void announce(Turn& turn, const Association& association, const std::vector<Chil
                           child.algorithms, child.inbound, child.outbound});
 }
 
-void replace(Turn& turn, Child& child) {
-  child.phase = Replaced{std::holds_alternative<Active>(child.phase),
-                         child.asked ? turn.now : turn.now + limits::kAwaitDelete};
+// The peer may not have its half of one it has not shown to have: until it has, one that is to go
+// soon still serves. Where there is no other, that one stays until there is.
+Child* heir_of(const Turn& turn, Association& association, const Child& child) {
+  auto pair = pair_of(association, child);
+  std::erase_if(pair, [&](const Child* other) { return other->id == child.id; });
+  auto proven = pair;
+  std::erase_if(proven, [](const Child* other) { return !other->has_outbound(); });
+  if (!proven.empty()) return one_to_keep(proven);
+  for (Child& other : association.children) {
+    if (other.id == child.id || !is_same_pair(other, child) || !other.has_outbound()) continue;
+    if (!pair.empty()) return &other;
+    other.phase = Active{};
+    other.rekey_at = turn.now;
+    return &other;
+  }
+  return one_to_keep(pair);
+}
+
+void replace(Child& child, Time delete_at) {
+  child.phase = Replaced{std::holds_alternative<Active>(child.phase), delete_at};
   child.rekey_at = kNever;
 }
 
 }  // namespace
 
-Child& join_pair(Turn& turn, Sa& sa, Child made) {
+std::vector<Child*> pair_of(Association& association, std::size_t rule,
+                            const core::SelectorPair& selectors) {
+  std::vector<Child*> pair;
+  for (Child& child : association.children) {
+    if (child.usable() && child.rule == rule && child.selectors == selectors) {
+      pair.push_back(&child);
+    }
+  }
+  return pair;
+}
+
+Child& join_pair(Turn& turn, Sa& sa, Child made, const std::vector<ChildId>& known) {
   Association& association = *sa.association;
   made.made_at = turn.now;
   association.children.push_back(std::move(made));
   Child& child = association.children.back();
   core::move_child(turn, sa, child);
   const auto pair = pair_of(association, child);
-  if (pair.size() > 1) association.crowded = true;
   announce(turn, association, pair, child);
+  for (const ChildId id : known) {
+    Child* old = association.find(id);
+    if (old != nullptr && old->usable()) replace(*old, turn.now + limits::kV1DeletesAfter);
+  }
+  const bool crossed = std::ranges::any_of(
+      pair, [&](const Child* other) { return other->usable() && other->id != child.id; });
+  if (crossed) child.settle_at = turn.now + limits::kV1SettlesAfter;
   return child;
+}
+
+void prove(const Turn& turn, const Sa& sa, const Child& child) {
+  for (Child* other : pair_of(*sa.association, child)) {
+    const bool known_there = !other->asked && is_older(*other, child);
+    if (known_there) replace(*other, turn.now + limits::kAwaitDelete);
+  }
 }
 
 void leave_pair(Turn& turn, Sa& sa, Child& child) {
   Association& association = *sa.association;
-  auto pair = pair_of(association, child);
-  std::erase_if(pair, [&](const Child* other) { return other->id == child.id; });
-  Child* heir = one_to_keep(pair);
+  Child* heir = heir_of(turn, association, child);
   if (heir == nullptr) return;
   point_at(turn, sa, *heir);
   if (!std::exchange(child.announced, false)) return;
@@ -93,49 +132,47 @@ void leave_pair(Turn& turn, Sa& sa, Child& child) {
 
 void settle_pairs(Turn& turn, Sa& sa) {
   Association& association = *sa.association;
-  if (!std::exchange(association.crowded, false)) return;
-  std::vector<ChildId> all;
-  all.reserve(association.children.size());
-  for (const Child& child : association.children) all.push_back(child.id);
-  for (const ChildId id : all) {
-    Child* child = association.find(id);
-    if (child == nullptr || !child->usable()) continue;
-    auto pair = pair_of(association, *child);
+  for (Child& child : association.children) {
+    if (child.settle_at > turn.now) continue;
+    child.settle_at = kNever;
+    if (!child.usable()) continue;
+    auto pair = pair_of(association, child);
     if (pair.size() < 2) continue;
-    if (newest_of(pair) + limits::kV1SettlesAfter > turn.now) {
-      association.crowded = true;
+    const Time settles = newest_of(pair) + limits::kV1SettlesAfter;
+    if (settles > turn.now) {
+      child.settle_at = settles;
       continue;
     }
     Child* kept = one_to_keep(pair);
     point_at(turn, sa, *kept);
     announce(turn, association, pair, *kept);
-    for (Child* other : pair) {
-      if (other != kept) replace(turn, *other);
+    // Where it is older than another the peer may have deleted it, in a message that was lost.
+    if (kept->asked && kept->made_at < newest_of(pair)) {
+      kept->rekey_at = turn.now + turn.jittered(limits::kTemporaryFailureRetry, 0.5);
     }
+    for (Child* other : pair) {
+      if (other == kept) continue;
+      replace(*other, other->asked ? turn.now : turn.now + limits::kAwaitDelete);
+    }
+  }
+}
+
+void doubt_children(Association& association, Time until) {
+  for (Child& child : association.children) {
+    if (child.usable() && child.made_at <= until) child.rekey_at = until;
   }
 }
 
 Time settle_time(const Association& association) {
   Time at = kNever;
-  if (!association.crowded) return at;
-  for (const Child& child : association.children) {
-    if (!child.usable()) continue;
-    const Child* newest = nullptr;
-    for (const Child& other : association.children) {
-      const bool same = other.id != child.id && other.usable() && is_same_pair(child, other);
-      if (same && (newest == nullptr || newest->made_at < other.made_at)) newest = &other;
-    }
-    if (newest == nullptr || newest->made_at < child.made_at) continue;
-    at = std::min(at, newest->made_at + limits::kV1SettlesAfter);
-  }
+  for (const Child& child : association.children) at = std::min(at, child.settle_at);
   return at;
 }
 
 bool is_newest(const Association& association, const Child& child) {
-  if (!association.crowded) return true;
   return std::ranges::none_of(association.children, [&](const Child& other) {
     return other.id != child.id && other.usable() && is_same_pair(child, other) &&
-           std::pair(other.made_at, other.id.value) > std::pair(child.made_at, child.id.value);
+           is_older(child, other);
   });
 }
 

@@ -73,7 +73,8 @@ void establish(Turn& turn, Sa& sa, const Phase1& phase1, Keys keys, Bytes last_b
                    std::move(said),          phase1.nonces.lowest()};
   next.heard_at = turn.now;
   const Duration lifetime = phase1.choice.lifetimes.time;
-  next.reauthenticate_at = sa.tunnel().may_initiate() ? turn.rekey_time(lifetime) : kNever;
+  // Who only answers keeps up what is there all the same: the peer may know of no end.
+  next.reauthenticate_at = sa.tunnel().remote.is_any() ? kNever : turn.rekey_time(lifetime);
   next.expires_at = turn.now + lifetime;
   if (sa.nat.local) next.keepalive_at = turn.now + limits::kNatKeepalive;
   sa.state = std::move(next);
@@ -82,6 +83,9 @@ void establish(Turn& turn, Sa& sa, const Phase1& phase1, Keys keys, Bytes last_b
   const std::size_t rules = association.tunnel->children.size();
   association.current = sa.id;
   association.established_at = turn.now;
+  // In aggressive mode the responder has it only when our last message is there.
+  const bool ahead = phase1.aggressive && sa.role == wire::Role::initiator;
+  association.crossing_until = turn.now + (ahead ? turn.now - association.begun_at : Duration{});
   association.lowest_nonce = phase1.nonces.lowest();
   association.rule_retry_at.assign(rules, turn.now);
   association.rule_tries.assign(rules, 0);

@@ -1,6 +1,7 @@
 // Phase 1: main mode and aggressive mode with pre-shared keys (RFC 2409 5.4), both roles.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -24,12 +25,14 @@ void fail_opening(Turn& turn, Sa& sa, core::Failure failure);
 
 // --- As responder ---
 
-// Whether another opening may cost a Diffie-Hellman before the sender has shown that he receives:
-// aggressive mode does (RFC 2409 5.4 has nothing against that).
-enum class Pressure : std::uint8_t { low, high };
+// Aggressive mode costs a Diffie-Hellman before the sender has shown that he receives (RFC 2409
+// 5.4): asked once it is known which tunnel it would be for, and told of where it may not be.
+using MayAgree = std::function<bool(TunnelId)>;
 // Null where no SA came of it.
 [[nodiscard]] std::unique_ptr<Sa> answer_first(Turn& turn, const core::Datagram& datagram,
-                                               Pressure pressure);
+                                               const MayAgree& may_agree);
+// No tunnel of IKEv1 is for its address.
+void refuse_stranger(Turn& turn, const core::Datagram& datagram);
 void agreed(Turn& turn, Sa& sa, core::JobResult result);
 void request_arrived(Turn& turn, Sa& sa, const core::Datagram& datagram);
 // The peer's last message of phase 1 came once more.
@@ -42,11 +45,11 @@ void expire_half_open(Turn& turn, Sa& sa, Time expires_at);
 
 [[nodiscard]] inline core::Failure opening_failure(core::Cause cause, std::string ours,
                                                    std::string theirs, std::string detail = {}) {
-  return {core::Stage::ike_sa_init, cause, std::move(ours), std::move(theirs), std::move(detail)};
+  return {core::Stage::v1_opening, cause, std::move(ours), std::move(theirs), std::move(detail)};
 }
 [[nodiscard]] inline core::Failure auth_failure(core::Cause cause, std::string ours,
                                                 std::string theirs, std::string detail = {}) {
-  return {core::Stage::ike_auth, cause, std::move(ours), std::move(theirs), std::move(detail)};
+  return {core::Stage::v1_proof, cause, std::move(ours), std::move(theirs), std::move(detail)};
 }
 [[nodiscard]] inline wire::ExchangeType exchange_of(const Phase1& phase1) {
   return phase1.aggressive ? wire::ExchangeType::aggressive

@@ -5,8 +5,10 @@
 
 #include "ike/base/limits.h"
 #include "ike/core/proposal.h"
+#include "ike/v1/informational.h"
 #include "ike/v1/nat.h"
 #include "ike/v1/phase1.h"
+#include "ike/v1/phase1_failures.h"
 #include "ike/wire/v1/identity.h"
 
 namespace ipsec::v1 {
@@ -54,17 +56,6 @@ void keep_hint(Turn& turn, Hint& hint, Failure why) {
   hint = std::move(why);
 }
 
-std::optional<Failure> error_in(std::span<const wire::v1::Placed> payloads, std::string ours) {
-  for (const auto& placed : payloads) {
-    const auto* notify = std::get_if<NotificationPayload>(&placed.payload);
-    if (notify == nullptr || !wire::v1::is_error(notify->type)) continue;
-    const bool refused = notify->type == wire::v1::NotifyType::no_proposal_chosen;
-    return opening_failure(refused ? Cause::no_proposal_chosen : Cause::peer_refused,
-                           std::move(ours), wire::v1::name_of(notify->type));
-  }
-  return std::nullopt;
-}
-
 //   HDR, SA, VID... -->
 void propose(Turn& turn, Sa& sa) {
   const auto& tunnel = sa.tunnel();
@@ -92,7 +83,7 @@ void handle_chosen(Turn& turn, Sa& sa, const wire::v1::Message& message) {
   const auto& tunnel = sa.tunnel();
   const auto* answer = find<SaPayload>(message.payloads);
   if (answer == nullptr || !message.header.responder_cookie) {
-    auto error = error_in(message.payloads, core::describe(tunnel.offers));
+    auto error = error_in(message.payloads, sa);
     if (!error) return turn.drop("message not expected");
     return keep_hint(turn, state.hint, *std::move(error));
   }
@@ -160,7 +151,7 @@ void handle_keys(Turn& turn, Sa& sa, const wire::v1::Message& message,
   auto& state = std::get<KeySent>(sa.state);
   const KeyAnswer answer{find<KePayload>(message.payloads), find<NoncePayload>(message.payloads)};
   if (answer.ke == nullptr || answer.nonce == nullptr) {
-    auto error = error_in(message.payloads, core::describe(state.phase1.choice.algorithms));
+    auto error = error_in(message.payloads, sa);
     if (!error) return turn.drop("message not expected");
     return keep_hint(turn, state.hint, *std::move(error));
   }
@@ -192,7 +183,7 @@ void handle_aggressive_answer(Turn& turn, Sa& sa, const wire::v1::Message& messa
   const bool whole = answer.ke != nullptr && answer.nonce != nullptr && sa_payload != nullptr &&
                      id != nullptr && hash != nullptr && message.header.responder_cookie;
   if (!whole) {
-    auto error = error_in(message.payloads, core::describe(tunnel.offers));
+    auto error = error_in(message.payloads, sa);
     if (!error) return turn.drop("message not expected");
     return keep_hint(turn, state.hint, *std::move(error));
   }
@@ -247,25 +238,29 @@ void send_auth(Turn& turn, Sa& sa, Phase1 phase1, Keys keys) {
   sa.state = std::move(next);
 }
 
-Failure wrong_hash(const Sa& sa, std::string_view where) {
-  return auth_failure(Cause::authentication_failed, sa.tunnel().local_identity.to_string(),
-                      sa.tunnel().remote_identity ? sa.tunnel().remote_identity->to_string()
-                                                  : sa.remote.to_string(),
-                      fmt::format("{} does not fit our key", where));
+// The peer holds the SA for up, or half up, and would not know why nothing comes of it. In clear it
+// is a hint to it, no more.
+//   HDR, N(AUTHENTICATION-FAILED) -->
+void refuse_peer(Turn& turn, Sa& sa, Failure why) {
+  auto message = write_refusal(sa.spis(), new_message_id(turn.spi()),
+                               wire::v1::NotifyType::authentication_failed);
+  if (message) turn.act(core::SendDatagram{sa.local, sa.remote, *std::move(message)});
+  fail_opening(turn, sa, std::move(why));
 }
 
 //   HDR*, HASH_I, NAT-D, NAT-D, [N(INITIAL-CONTACT)] -->
 void finish_aggressive(Turn& turn, Sa& sa, SecretPending state, Keys keys) {
   if (!peer_hash_fits(turn, sa, state.phase1, keys, state.received_hash)) {
-    return fail_opening(turn, sa, wrong_hash(sa, "the peer's HASH_R"));
+    return refuse_peer(turn, sa, wrong_hash(sa, "the peer's HASH_R"));
   }
   const auto hash = hash_of(turn, sa, state.phase1, keys, wire::Role::initiator);
   auto iv = first_iv(turn, sa, state.phase1, keys);
   if (!hash || !iv) return fail_internally(turn, sa, "own hash failed");
   std::vector<Payload> payloads{HashPayload{to_bytes(hash->view())}};
+  // The hashes are of the ports that this message goes between.
+  float_ports(sa);
   append_nat_hashes(turn, sa, state.phase1, sa.tunnel().encapsulation, payloads);
   for (auto& notify : initial_contact(sa)) payloads.push_back(std::move(notify));
-  float_ports(sa);
   auto message = seal(keys, *iv, header_of(sa.spis(), exchange_of(state.phase1)), payloads);
   if (!message) return fail_internally(turn, sa, "own message failed");
   turn.act(core::SendDatagram{sa.local, sa.remote, *message});
@@ -288,7 +283,7 @@ void handle_auth(Turn& turn, Sa& sa, const wire::v1::Message& message,
     return keep_hint(turn, state.hint, wrong_hash(sa, "the peer's HASH_R"));
   }
   auto peer = check_peer(sa, std::get<IdPayload>(id->payload));
-  if (!peer) return fail_opening(turn, sa, std::move(peer.error()));
+  if (!peer) return refuse_peer(turn, sa, std::move(peer.error()));
   sa.association->peer = *std::move(peer);
   crypto::v1::IvChain iv = state.iv;
   iv.passed(opened->ciphertext);
@@ -318,35 +313,52 @@ std::optional<Waiting> waiting_of(Sa& sa) {
   return std::nullopt;
 }
 
-//   <-- HDR, N(error)
-void refusal_arrived(Turn& turn, Sa& sa, const wire::v1::Message& message) {
-  const auto waiting = waiting_of(sa);
-  auto error = error_in(message.payloads, core::describe(sa.tunnel().offers));
-  if (!waiting || !error) return turn.drop("message not expected");
-  keep_hint(turn, *waiting->hint, *std::move(error));
+// Behind message 5 the peer has keys, and what it says under the same ones is surely its word; what
+// does not open under ours is most often said by one with another pre-shared key.
+//   <-- HDR*, HASH(1), N(error)
+void sealed_refusal_arrived(Turn& turn, Sa& sa, const wire::v1::Message& message,
+                            const core::Datagram& datagram) {
+  auto* state = std::get_if<AuthSent>(&sa.state);
+  const MessageId id = message.header.message_id;
+  if (state == nullptr || id.value == 0) return turn.drop("message not expected");
+  const PrfRow& prf = *state->phase1.choice.algorithms.prf;
+  auto iv = crypto::v1::exchange_iv(turn.crypto, prf, state->iv.next(), id,
+                                    state->keys.cipher->block_size());
+  if (!iv) return turn.drop("own keys failed");
+  const auto opened =
+      open(state->keys, crypto::v1::IvChain(*std::move(iv)), datagram.bytes, *message.sealed);
+  if (!opened || !hash_1_fits(turn, prf, state->keys, id, *opened)) {
+    return keep_hint(turn, state->hint, wrong_hash(sa, "what the peer encrypted"));
+  }
+  auto error = error_in(opened->payloads, sa, Stage::v1_proof);
+  if (!error) return turn.drop("message not expected");
+  fail_opening(turn, sa, *std::move(error));
 }
 
-// IKEv1 peers often say nothing where they refuse: what their silence at this message means.
-std::string_view meaning_of_silence(const Sa& sa) {
-  if (std::holds_alternative<AuthSent>(sa.state)) {
-    return "most often another pre-shared key there, or an identity that it does not expect";
-  }
-  const auto* sent = std::get_if<KeySent>(&sa.state);
-  if (sent != nullptr && sent->phase1.aggressive) {
-    return "most often main mode there, other algorithms, or an identity that it does not know";
-  }
-  if (sent != nullptr) return "the peer gave up between the messages";
-  return "either nothing reaches it, or it has aggressive mode or other algorithms for this "
-         "address";
+//   <-- HDR, N(error)
+void refusal_arrived(Turn& turn, Sa& sa, const wire::v1::Message& message,
+                     const core::Datagram& datagram) {
+  if (message.sealed) return sealed_refusal_arrived(turn, sa, message, datagram);
+  const auto waiting = waiting_of(sa);
+  const bool late = std::holds_alternative<AuthSent>(sa.state);
+  auto error = error_in(message.payloads, sa, late ? Stage::v1_proof : Stage::v1_opening);
+  if (!waiting || !error) return turn.drop("message not expected");
+  keep_hint(turn, *waiting->hint, *std::move(error));
 }
 
 }  // namespace
 
 void begin(Turn& turn, Sa& sa) {
   if (!sa.tunnel().aggressive) return propose(turn, sa);
+  // The peer can only take the one group that we offer, or refuse: the next try has the next.
+  const auto groups = proposal::groups_of(sa.tunnel().offers);
+  if (groups.empty()) {
+    return fail_internally(turn, sa, "nothing of the offer can be said in IKEv1");
+  }
   Phase1 phase1;
   phase1.aggressive = true;
-  start_key(turn, sa, std::move(phase1), sa.tunnel().offers.front().groups.front());
+  const auto refused = static_cast<std::size_t>(sa.association->refused_before);
+  start_key(turn, sa, std::move(phase1), groups[refused % groups.size()]);
 }
 
 void key_ready(Turn& turn, Sa& sa, core::JobResult result) {
@@ -385,7 +397,7 @@ void answer_arrived(Turn& turn, Sa& sa, const core::Datagram& datagram) {
   const auto message = wire::v1::parse_message(datagram.bytes);
   if (!message) return turn.drop("malformed");
   if (message->header.exchange == wire::ExchangeType::informational_v1) {
-    return refusal_arrived(turn, sa, *message);
+    return refusal_arrived(turn, sa, *message, datagram);
   }
   const auto exchange = sa.tunnel().aggressive ? wire::ExchangeType::aggressive
                                                : wire::ExchangeType::identity_protection;
@@ -415,12 +427,7 @@ void tick_opening(Turn& turn, Sa& sa) {
     case core::Retransmission::Verdict::give_up:
       break;
   }
-  const bool late = std::holds_alternative<AuthSent>(sa.state);
-  Failure silence{late ? Stage::ike_auth : Stage::ike_sa_init, Cause::peer_silent,
-                  sa.local.to_string(), sa.remote.to_string(),
-                  fmt::format("{} sent {} times without an answer: {}", waiting->message,
-                              waiting->timer->sends(), meaning_of_silence(sa))};
-  auto why = waiting->hint->value_or(std::move(silence));
+  auto why = waiting->hint->value_or(silence_of(sa, waiting->message, waiting->timer->sends()));
   fail_opening(turn, sa, std::move(why));
 }
 

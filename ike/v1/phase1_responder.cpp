@@ -50,24 +50,27 @@ std::optional<Opening> read_opening(Turn& turn, const core::Datagram& datagram) 
   return opening;
 }
 
+// False where it is withheld: anyone can have it so, from any address.
 //   <-- HDR, N(NO-PROPOSAL-CHOSEN)
-void refuse_opening(Turn& turn, const Opening& opening, const NoCommonGround& why) {
-  turn.drop("no proposal chosen");
-  turn.tell(core::ExchangeFailed{{},
-                                 opening_failure(Cause::no_proposal_chosen, why.ours, why.theirs,
-                                                 opening.datagram.remote.to_string())});
-  if (!turn.clear_refusals.take(turn.now)) return turn.drop("refusal withheld, too many a second");
-  const auto header = header_of({opening.message.header.initiator_cookie, turn.spi()},
-                                wire::ExchangeType::informational_v1);
-  const std::vector<Payload> payloads{NotificationPayload{wire::v1::Doi::ipsec,
-                                                          wire::v1::ProtocolId::isakmp,
-                                                          {},
-                                                          wire::v1::NotifyType::no_proposal_chosen,
-                                                          {}}};
-  if (auto message = wire::v1::write_message(header, payloads)) {
+bool send_refusal(Turn& turn, const Opening& opening) {
+  if (!turn.clear_refusals.take(turn.now)) {
+    turn.drop("refusal withheld, too many a second");
+    return false;
+  }
+  auto message = write_refusal({opening.message.header.initiator_cookie, turn.spi()}, {},
+                               wire::v1::NotifyType::no_proposal_chosen);
+  if (message) {
     turn.act(
         core::SendDatagram{opening.datagram.local, opening.datagram.remote, *std::move(message)});
   }
+  return true;
+}
+
+void refuse_opening(Turn& turn, const Opening& opening, const NoCommonGround& why) {
+  turn.drop("no proposal chosen");
+  if (!send_refusal(turn, opening)) return;
+  turn.tell_refused({}, opening_failure(Cause::no_proposal_chosen, why.ours, why.theirs,
+                                        opening.datagram.remote.to_string()));
 }
 
 std::unique_ptr<Sa> make_half_open(Turn& turn, const Opening& opening) {
@@ -128,7 +131,8 @@ void want_agreement(Turn& turn, Sa& sa, Phase1 phase1, const core::Datagram& dat
 }
 
 // The identity is in clear, so the tunnel is known before its key is (RFC 2409 5.4).
-std::unique_ptr<Sa> answer_aggressive(Turn& turn, const Opening& opening) {
+std::unique_ptr<Sa> answer_aggressive(Turn& turn, const Opening& opening,
+                                      const MayAgree& may_agree) {
   const auto& payloads = opening.message.payloads;
   const auto* ke = find<KePayload>(payloads);
   const auto* nonce = find<NoncePayload>(payloads);
@@ -151,6 +155,7 @@ std::unique_ptr<Sa> answer_aggressive(Turn& turn, const Opening& opening) {
     break;
   }
   if (chosen == nullptr) return refuse_opening(turn, opening, choice.error()), nullptr;
+  if (!may_agree(chosen->id)) return nullptr;
   auto sa = make_half_open(turn, opening);
   sa->association->tunnel = chosen;
   sa->association->peer = *peer;
@@ -163,9 +168,9 @@ std::unique_ptr<Sa> answer_aggressive(Turn& turn, const Opening& opening) {
 }
 
 // Our own mistake, or a public value that is none: nothing comes of it.
-void abandon_opening(Turn& turn, Sa& sa, std::string why) {
-  turn.drop("key exchange refused");
-  sa.state = Closed{std::move(why)};
+void abandon_opening(Turn& turn, Sa& sa, std::string_view why) {
+  turn.drop(why);
+  sa.state = Closed{std::string(why)};
 }
 
 //   <-- HDR, KE, Nr, NAT-D, NAT-D
@@ -266,9 +271,21 @@ void refuse_proof(Turn& turn, const Sa& sa, KeyAnswered& state, std::size_t keys
                   TunnelId nearest) {
   turn.drop("not authentic");
   if (std::exchange(state.refused, true)) return;
-  turn.tell(core::ExchangeFailed{
+  turn.tell_refused(
       nearest, auth_failure(Cause::authentication_failed, "any of our keys and identities for it",
-                            sa.remote.to_string(), fmt::format("{} keys tried", keys_tried))});
+                            sa.remote.to_string(), fmt::format("{} keys tried", keys_tried)));
+}
+
+// Our last message has the first proof in aggressive mode. Who finds it wrong says so, in clear or
+// under keys that are not ours. It may as well be another message behind a last one that was lost:
+// this is a hint, and not taken for more.
+void doubt_peer(Turn& turn, const Sa& sa, KeyAnswered& state) {
+  if (!state.phase1.aggressive || std::exchange(state.doubted, true)) return;
+  const auto& tunnel = sa.tunnel();
+  turn.tell_refused(tunnel.id,
+                    auth_failure(Cause::authentication_failed, tunnel.local_identity.to_string(),
+                                 sa.association->peer.to_string(),
+                                 "the peer refuses our HASH_R, as with another key"));
 }
 
 //   HDR*, IDii, HASH_I, [N(INITIAL-CONTACT)] -->
@@ -326,6 +343,10 @@ void aggressive_proof_arrived(Turn& turn, Sa& sa, const core::Datagram& datagram
     if (equal(state.said.heard, datagram.bytes)) return repeat_answer(turn, state.said, datagram);
     return refuse_proof(turn, sa, state, 1, sa.tunnel().id);
   }
+  // It may have been edited, taken down or removed since the first message.
+  if (turn.directory.find(sa.tunnel().id) != sa.association->tunnel) {
+    return abandon_opening(turn, sa, "its tunnel was changed");
+  }
   if (opened) iv->passed(opened->ciphertext);
   sa.nat = detect_nat(turn, sa, state.phase1, datagram.local, datagram.remote, payloads);
   sa.local = datagram.local;
@@ -338,20 +359,31 @@ void aggressive_proof_arrived(Turn& turn, Sa& sa, const core::Datagram& datagram
 
 }  // namespace
 
-std::unique_ptr<Sa> answer_first(Turn& turn, const core::Datagram& datagram, Pressure pressure) {
+std::unique_ptr<Sa> answer_first(Turn& turn, const core::Datagram& datagram,
+                                 const MayAgree& may_agree) {
   const auto opening = read_opening(turn, datagram);
   if (!opening) return nullptr;
-  if (!opening->aggressive) return answer_main(turn, *opening);
-  if (pressure == Pressure::high) {
-    return turn.drop("aggressive mode refused while many openings are under way"), nullptr;
-  }
-  return answer_aggressive(turn, *opening);
+  return opening->aggressive ? answer_aggressive(turn, *opening, may_agree)
+                             : answer_main(turn, *opening);
+}
+
+void refuse_stranger(Turn& turn, const core::Datagram& datagram) {
+  const auto opening = read_opening(turn, datagram);
+  if (!opening) return;
+  turn.drop("no tunnel for this peer address");
+  // Most often its tunnel is there, and is to speak IKEv2.
+  const auto& local = datagram.local.address;
+  const auto& remote = datagram.remote.address;
+  const auto others = turn.directory.claims(core::IkeVersion::v2, local, remote).all();
+  if (!send_refusal(turn, *opening) || others == 0) return;
+  turn.tell_refused({}, opening_failure(Cause::no_proposal_chosen, "IKEv2", "IKEv1",
+                                        datagram.remote.to_string()));
 }
 
 void agreed(Turn& turn, Sa& sa, core::JobResult result) {
   auto state = std::get<AgreePending>(std::move(sa.state));
   sa.state = Closed{"failed"};
-  if (!result) return abandon_opening(turn, sa, describe(result.error()));
+  if (!result) return abandon_opening(turn, sa, "key exchange refused");
   state.phase1.responder_public = to_bytes(result->key->public_value());
   if (state.phase1.aggressive) {
     return send_aggressive_answer(turn, sa, std::move(state), result->shared.view());
@@ -363,6 +395,9 @@ void request_arrived(Turn& turn, Sa& sa, const core::Datagram& datagram) {
   const auto message = wire::v1::parse_message(datagram.bytes);
   if (!message) return turn.drop("malformed");
   auto* state = std::get_if<KeyAnswered>(&sa.state);
+  if (state != nullptr && message->header.exchange == wire::ExchangeType::informational_v1) {
+    doubt_peer(turn, sa, *state);
+  }
   if (message->header.message_id.value != 0) {
     // The peer is further than we are: the last message of aggressive mode was lost, which ours,
     // said again, brings back.

@@ -2,8 +2,10 @@
 #include "ike/v1/quick.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "ike/base/limits.h"
+#include "ike/v1/pairs.h"
 
 namespace ipsec::v1 {
 namespace {
@@ -21,11 +23,28 @@ void go_on(Turn& turn, Sa& sa, QuickId id) {
   go_on_as_responder(turn, sa, id);
 }
 
+// The peer never showed that it has its half: to be deleted there. If it has, it may have deleted
+// those that were to be replaced, and nothing came of that message either.
+void delete_unproven(const Turn& turn, const Sa& sa, const Quick& quick) {
+  Child* child = quick.child ? sa.association->find(*quick.child) : nullptr;
+  const bool unproven = child != nullptr && std::holds_alternative<InboundOnly>(child->phase);
+  if (!unproven) return;
+  child->phase = Replaced{false, turn.now};
+  for (Child* other : pair_of(*sa.association, child->rule, child->selectors)) {
+    other->rekey_at = turn.now;
+  }
+}
+
 bool is_protocol_esp(const Quick& quick) {
   return quick.making.choice->algorithms.protocol == xfrm::Protocol::esp;
 }
 
 }  // namespace
+
+void remember(Established& up, QuickId id) {
+  up.heard_ids.push_back(id);
+  if (up.heard_ids.size() > limits::kV1ExchangesRemembered) up.heard_ids.pop_front();
+}
 
 Result<crypto::v1::IvChain> iv_of(const Turn& turn, const Established& up, MessageId id) {
   auto iv = crypto::v1::exchange_iv(turn.crypto, *up.algorithms.prf, up.last_block, id,
@@ -36,12 +55,18 @@ Result<crypto::v1::IvChain> iv_of(const Turn& turn, const Established& up, Messa
 
 Child make_quick_child(Turn& turn, const Sa& sa, const Quick& quick) {
   Child child = core::make_child(turn, sa, turn.numbers.next<ChildId>(), quick.making);
-  const Duration configured = sa.tunnel().children[quick.making.rule].lifetime;
-  const Duration agreed = quick.terms.lifetimes.time;
-  if (agreed.count() > 0 && agreed < configured) {
-    child.rekey_at = turn.rekey_time(agreed);
-    child.expires_at = turn.now + agreed;
+  const core::proposal_v1::Lifetimes& agreed = quick.terms.lifetimes;
+  if (agreed.time.count() > 0 && agreed.time < child.lifetime) {
+    child.lifetime = agreed.time;
+    child.rekey_at = turn.rekey_time(agreed.time);
+    child.expires_at = turn.now + agreed.time;
   }
+  // What of kilobytes is ours was cut to whole ones. The peer's have up to 64 bits.
+  static constexpr auto kMost = std::numeric_limits<std::uint64_t>::max() / 1024;
+  const std::uint64_t agreed_bytes = std::min(agreed.kilobytes, kMost) * 1024;
+  const bool narrower =
+      child.lifetime_bytes == 0 || agreed_bytes < child.lifetime_bytes / 1024 * 1024;
+  if (agreed_bytes != 0 && narrower) child.lifetime_bytes = agreed_bytes;
   return child;
 }
 
@@ -134,25 +159,32 @@ bool quick_installed(Turn& turn, Sa& sa, core::Ticket ticket,
   return true;
 }
 
+namespace {
+
+// The child that ours was to replace lives on, maybe under another ISAKMP SA, and is rekeyed again
+// before it ends.
+void rekey_again(Turn& turn, const Sa& sa, const Quick& quick) {
+  if (quick.role != wire::Role::initiator || !quick.making.replaces) return;
+  Child* old = sa.association->find(*quick.making.replaces);
+  if (old == nullptr || !old->usable()) return;
+  old->rekey_at = turn.now + turn.jittered(limits::kTemporaryFailureRetry, 0.5);
+}
+
+}  // namespace
+
 void fail_quick(Turn& turn, Sa& sa, QuickId id, core::Failure why) {
   auto& up = *sa.established();
-  Quick& quick = up.quicks.at(id);
+  const Quick& quick = up.quicks.at(id);
   core::give_back(turn, quick.making);
   const bool asked = quick.role == wire::Role::initiator;
   const std::size_t rule = quick.making.rule;
-  if (quick.making.replaces) {
-    // The old one lives on, and is rekeyed again before it ends.
-    Child* old = sa.association->find(*quick.making.replaces);
-    if (asked && old != nullptr && old->usable()) {
-      old->rekey_at = turn.now + turn.jittered(limits::kTemporaryFailureRetry, 0.5);
-    }
-  }
-  if (!asked) up.heard_ids.push_back(id);
+  rekey_again(turn, sa, quick);
+  if (!asked) remember(up, id);
   up.quicks.erase(id);
   if (asked) {
     turn.signals.emplace_back(RuleFailed{sa.id, rule, why});
   } else {
-    turn.tell(core::ExchangeFailed{sa.tunnel().id, std::move(why)});
+    turn.tell_refused(sa.tunnel().id, std::move(why));
   }
 }
 
@@ -162,6 +194,16 @@ Time quick_deadline(const Established& up) {
     at = std::min({at, quick.expires_at, quick.timer.deadline()});
   }
   return at;
+}
+
+void forget_oldest(Established& up) {
+  if (up.quicks.size() < limits::kV1ExchangesRemembered) return;
+  auto oldest = up.quicks.end();
+  for (auto it = up.quicks.begin(); it != up.quicks.end(); ++it) {
+    if (it->second.stage != Quick::Stage::over) continue;
+    if (oldest == up.quicks.end() || it->second.expires_at < oldest->second.expires_at) oldest = it;
+  }
+  if (oldest != up.quicks.end()) up.quicks.erase(oldest);
 }
 
 void tick_quicks(Turn& turn, Sa& sa) {
@@ -182,15 +224,10 @@ void tick_quicks(Turn& turn, Sa& sa) {
     if (quick.expires_at <= turn.now) gone.push_back(id);
   }
   for (const QuickId id : gone) {
-    Quick& quick = up.quicks.at(id);
-    if (quick.stage == Quick::Stage::answered && quick.child) {
-      // The peer never showed that it has its half: to be deleted there.
-      Child* child = sa.association->find(*quick.child);
-      const bool unproven = child != nullptr && std::holds_alternative<InboundOnly>(child->phase);
-      if (unproven) child->phase = Replaced{false, turn.now};
-    }
+    const Quick& quick = up.quicks.at(id);
+    if (quick.stage == Quick::Stage::answered) delete_unproven(turn, sa, quick);
     if (quick.stage == Quick::Stage::over || quick.stage == Quick::Stage::answered) {
-      up.heard_ids.push_back(id);
+      remember(up, id);
       up.quicks.erase(id);
       continue;
     }
@@ -200,13 +237,17 @@ void tick_quicks(Turn& turn, Sa& sa) {
                       "quick mode's message 1 was not answered: most often other algorithms, "
                       "ranges or PFS there"));
   }
-  while (up.heard_ids.size() > limits::kV1ExchangesRemembered) up.heard_ids.pop_front();
 }
 
-void abandon_quicks(Turn& turn, Established& up) {
+void abandon_quicks(Turn& turn, Sa& sa) {
+  auto& up = *sa.established();
   for (const auto& [id, quick] : up.quicks) {
-    if (quick.stage != Quick::Stage::answered && quick.stage != Quick::Stage::over) {
+    if (quick.stage == Quick::Stage::over) continue;
+    if (quick.stage == Quick::Stage::answered) {
+      delete_unproven(turn, sa, quick);
+    } else {
       core::give_back(turn, quick.making);
+      rekey_again(turn, sa, quick);
     }
   }
   up.quicks.clear();

@@ -12,6 +12,8 @@ namespace ipsec::v1 {
 
 void start_quick(Turn& turn, Sa& sa, std::size_t rule, core::SelectorPair selectors);
 void start_child_rekey(Turn& turn, Sa& sa, Child& child);
+// Of the child that was asked for.
+void repeat_proof(Turn& turn, const Sa& sa, ChildId child);
 // The peer refuses the exchange in a notification, by our SPI or, where it names none, whatever it
 // is that we have asked for.
 void refused(Turn& turn, Sa& sa, const wire::v1::NotificationPayload& notify);
@@ -27,9 +29,11 @@ void quick_job_done(Turn& turn, Sa& sa, JobId job, core::JobResult result);
 [[nodiscard]] bool quick_installed(Turn& turn, Sa& sa, core::Ticket ticket,
                                    const std::expected<void, KernelError>& result);
 [[nodiscard]] Time quick_deadline(const Established& up);
+// Of those that are over, where they are many.
+void forget_oldest(Established& up);
 void tick_quicks(Turn& turn, Sa& sa);
 // Gives back what quick modes under way have taken.
-void abandon_quicks(Turn& turn, Established& up);
+void abandon_quicks(Turn& turn, Sa& sa);
 
 // --- Inside ---
 
@@ -37,8 +41,11 @@ using QuickId = std::uint32_t;
 
 [[nodiscard]] inline core::Failure child_failure(core::Cause cause, std::string ours,
                                                  std::string theirs, std::string detail = {}) {
-  return {core::Stage::child, cause, std::move(ours), std::move(theirs), std::move(detail)};
+  return {core::Stage::v1_quick, cause, std::move(ours), std::move(theirs), std::move(detail)};
 }
+
+// An exchange of the peer's is over: its id is not taken again, as long as it is remembered.
+void remember(Established& up, QuickId id);
 
 [[nodiscard]] Result<crypto::v1::IvChain> iv_of(const Turn& turn, const Established& up,
                                                 MessageId id);

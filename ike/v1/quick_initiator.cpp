@@ -7,6 +7,7 @@
 #include "ike/core/proposal.h"
 #include "ike/v1/pairs.h"
 #include "ike/v1/quick.h"
+#include "ike/wire/structure.h"
 #include "ike/wire/v1/identity.h"
 
 namespace ipsec::v1 {
@@ -23,11 +24,10 @@ using wire::v1::NotificationPayload;
 using wire::v1::Payload;
 using wire::v1::SaPayload;
 
-MessageId new_message_id(Turn& turn, const Established& up) {
-  // RFC 2408 3.1: drawn by who begins the exchange; zero is phase 1's.
+MessageId unused_message_id(Turn& turn, const Established& up) {
   for (;;) {
-    const MessageId id{static_cast<std::uint32_t>(turn.spi().value)};
-    if (id.value != 0 && !up.quicks.contains(id.value)) return id;
+    const MessageId id = new_message_id(turn.spi());
+    if (!up.quicks.contains(id.value)) return id;
   }
 }
 
@@ -39,13 +39,16 @@ wire::v1::EncapsulationMode mode_of(const Sa& sa, const Established& up) {
 
 void start(Turn& turn, Sa& sa, core::ChildMaking making, const GroupRow* group) {
   auto& up = *sa.established();
-  const MessageId id = new_message_id(turn, up);
+  const MessageId id = unused_message_id(turn, up);
   auto iv = iv_of(turn, up, id);
   if (!iv) return turn.drop("own keys failed");
   const core::ChildConfig& rule = sa.tunnel().children[making.rule];
   Quick quick{
       wire::Role::initiator, Quick::Stage::gathering, *std::move(iv), std::move(making), {}};
   quick.terms = {{rule.lifetime, rule.lifetime_bytes / 1024}, group, mode_of(sa, up)};
+  for (const Child* child : pair_of(*sa.association, quick.making.rule, quick.making.selectors)) {
+    quick.known.push_back(child->id);
+  }
   quick.making.offers = rule.offers;
   quick.making.spi_wanted = turn.numbers.next<core::Ticket>();
   turn.act(core::AllocateSpi{sa.id, *quick.making.spi_wanted, rule.offers.front().protocol,
@@ -54,6 +57,7 @@ void start(Turn& turn, Sa& sa, core::ChildMaking making, const GroupRow* group) 
     quick.key_wanted = turn.numbers.next<JobId>();
     turn.act(core::StartJob{sa.id, *quick.key_wanted, core::GenerateKey{group->id}});
   }
+  forget_oldest(up);
   up.quicks.emplace(id.value, std::move(quick));
 }
 
@@ -105,19 +109,19 @@ void take_responder_lifetime(Quick& quick, const NotificationPayload& notify) {
   wire::v1::Transform attributes;
   Reader reader(notify.data);
   while (reader.ok() && reader.remaining() >= 4) {
-    const std::uint16_t type = reader.u16("attribute");
-    const std::uint16_t value = reader.u16("attribute");
-    if ((type & 0x8000U) != 0) {
-      attributes.attributes.push_back({static_cast<std::uint16_t>(type & 0x7fffU), value});
-    } else {
-      attributes.attributes.push_back({type, to_bytes(reader.bytes(value, "attribute"))});
-    }
+    attributes.attributes.push_back(wire::read_attribute(reader));
   }
   if (!reader.ok()) return;
+  core::proposal_v1::Lifetimes& ours = quick.terms.lifetimes;
   const auto seconds = wire::v1::phase2_life(attributes, wire::v1::LifeType::seconds);
-  if (!seconds || *seconds == 0) return;
-  const Duration theirs = std::chrono::seconds(std::min<std::uint64_t>(*seconds, 86'400'000));
-  quick.terms.lifetimes.time = std::min(quick.terms.lifetimes.time, theirs);
+  if (seconds && *seconds != 0) {
+    const Duration theirs = std::chrono::seconds(std::min<std::uint64_t>(*seconds, 86'400'000));
+    ours.time = std::min(ours.time, theirs);
+  }
+  const auto kilobytes = wire::v1::phase2_life(attributes, wire::v1::LifeType::kilobytes);
+  if (kilobytes && *kilobytes != 0 && (ours.kilobytes == 0 || *kilobytes < ours.kilobytes)) {
+    ours.kilobytes = *kilobytes;
+  }
 }
 
 bool ids_fit(const Quick& quick, std::span<const wire::v1::Placed> payloads) {
@@ -171,8 +175,12 @@ void install(Turn& turn, Sa& sa, QuickId id) {
     return fail_quick(turn, sa, id, child_failure(Cause::internal, {}, {}, describe(keys.error())));
   }
   quick.making.made = make_quick_child(turn, sa, quick);
+  // The peer installs its half only when it has our third message: until then an older one serves.
+  const bool rekeys =
+      core::find_equal(*sa.association, quick.making.rule, quick.making.selectors) != nullptr;
   quick.making.install_wanted =
-      core::install_child(turn, sa, *quick.making.made, *keys, wire::Role::initiator, Halves::both);
+      core::install_child(turn, sa, *quick.making.made, *keys, wire::Role::initiator,
+                          rekeys ? Halves::inbound_only : Halves::both);
   quick.stage = Quick::Stage::installing;
 }
 
@@ -196,12 +204,36 @@ bool send_proof(Turn& turn, Sa& sa, QuickId id) {
   return true;
 }
 
+// The peer can only take the one group that we offer, or refuse. So what it has taken before comes
+// first, for another pair of the rule or in phase 1; then none; then, try by try, all the others.
+const GroupRow* group_to_try(const Sa& sa, std::size_t rule) {
+  const core::Association& association = *sa.association;
+  for (const Child& child : association.children) {
+    if (child.rule == rule && child.usable()) return child.algorithms.group;
+  }
+  auto groups = proposal::groups_of(sa.tunnel().children[rule].offers);
+  if (groups.empty()) return nullptr;
+  const GroupRow* taken = sa.established()->algorithms.group;
+  for (const GroupRow* first : {static_cast<const GroupRow*>(nullptr), taken}) {
+    const auto at = std::ranges::find(groups, first);
+    if (at != groups.end()) std::rotate(groups.begin(), at, at + 1);
+  }
+  return groups[static_cast<std::size_t>(association.rule_tries[rule]) % groups.size()];
+}
+
 void finish(Turn& turn, Sa& sa, QuickId id) {
-  core::ChildMaking& making = sa.established()->quicks.at(id).making;
+  Quick& quick = sa.established()->quicks.at(id);
+  core::ChildMaking& making = quick.making;
   Child made = *std::exchange(making.made, {});
   made.asked = true;
-  join_pair(turn, sa, std::move(made));
+  Child& child = join_pair(turn, sa, std::move(made), std::exchange(quick.known, {}));
+  quick.child = child.id;
+  if (std::holds_alternative<InboundOnly>(child.phase)) {
+    child.switch_at = turn.now + limits::kV1SwitchesAfter;
+    turn.act(core::WatchInbound{sa.id, child.inbound_key()});
+  }
   sa.association->rule_tries[making.rule] = 0;
+  quick.forget_keys();
   turn.signals.emplace_back(RuleUp{sa.id});
 }
 
@@ -211,7 +243,7 @@ void start_quick(Turn& turn, Sa& sa, std::size_t rule, core::SelectorPair select
   core::ChildMaking making;
   making.rule = rule;
   making.selectors = std::move(selectors);
-  start(turn, sa, std::move(making), proposal::first_group(sa.tunnel().children[rule].offers));
+  start(turn, sa, std::move(making), group_to_try(sa, rule));
 }
 
 void start_child_rekey(Turn& turn, Sa& sa, Child& child) {
@@ -219,11 +251,15 @@ void start_child_rekey(Turn& turn, Sa& sa, Child& child) {
   making.rule = child.rule;
   making.selectors = child.selectors;
   making.replaces = child.id;
-  const GroupRow* group = child.algorithms.group != nullptr
-                              ? child.algorithms.group
-                              : proposal::first_group(sa.tunnel().children[child.rule].offers);
   child.rekey_at = kNever;
-  start(turn, sa, std::move(making), group);
+  start(turn, sa, std::move(making), child.algorithms.group);
+}
+
+void repeat_proof(Turn& turn, const Sa& sa, ChildId child) {
+  for (const auto& [id, quick] : sa.established()->quicks) {
+    if (quick.role != wire::Role::initiator || quick.child != child) continue;
+    turn.act(core::SendDatagram{sa.local, sa.remote, quick.said.answer});
+  }
 }
 
 void go_on_as_initiator(Turn& turn, Sa& sa, QuickId id) {

@@ -1,11 +1,13 @@
 // Children that the peer asks for.
 #include <algorithm>
+#include <limits>
 
 #include "ike/base/limits.h"
 #include "ike/core/proposal.h"
 #include "ike/v1/informational.h"
 #include "ike/v1/pairs.h"
 #include "ike/v1/quick.h"
+#include "ike/wire/structure.h"
 #include "ike/wire/v1/identity.h"
 
 namespace ipsec::v1 {
@@ -17,10 +19,16 @@ using core::Cause;
 using core::Failure;
 using wire::v1::IdPayload;
 using wire::v1::KePayload;
+using wire::v1::LifeType;
 using wire::v1::NoncePayload;
+using wire::v1::NotificationPayload;
 using wire::v1::NotifyType;
 using wire::v1::Payload;
+using wire::v1::Phase2Attribute;
 using wire::v1::SaPayload;
+
+// RFC 2407 4.5: meant by who says nothing of it.
+constexpr std::uint64_t kDefaultLifeS = 28'800;
 
 // What the peer asks for, read out of its message.
 struct Asked {
@@ -73,11 +81,11 @@ std::expected<proposal::ChildChoice, NoCommonGround> choose(const Sa& sa,
 
 void refuse(Turn& turn, Sa& sa, MessageId id, const Asked& asked, NotifyType type, Failure why) {
   auto& up = *sa.established();
-  up.heard_ids.push_back(id.value);
+  remember(up, id.value);
   Bytes spi;
   if (!asked.sa->proposals.empty()) spi = asked.sa->proposals.front().spi;
   send_notify(turn, sa, {wire::v1::Doi::ipsec, wire::v1::ProtocolId::esp, spi, type, {}});
-  turn.tell(core::ExchangeFailed{sa.tunnel().id, std::move(why)});
+  turn.tell_refused(sa.tunnel().id, std::move(why));
 }
 
 // Rule and algorithms, once nothing stands against the child.
@@ -119,7 +127,37 @@ std::optional<Quick> negotiate(Turn& turn, Sa& sa, MessageId id, crypto::v1::IvC
   return quick;
 }
 
-//   <-- HDR*, HASH(2), SA, Nr, [KE,] [IDci, IDcr]
+void add_life(Writer& attributes, LifeType unit, std::uint64_t amount) {
+  // In the long form, whatever the amount: so all peers read it.
+  Writer long_form;
+  long_form.u32(static_cast<std::uint32_t>(
+      std::min<std::uint64_t>(amount, std::numeric_limits<std::uint32_t>::max())));
+  wire::write_attribute(
+      attributes, wire::v1::attribute_of(Phase2Attribute::life_type, std::to_underlying(unit)));
+  wire::write_attribute(
+      attributes, {std::to_underlying(Phase2Attribute::life_duration), to_bytes(long_form.view())});
+}
+
+// RFC 2407 4.6.3.1: what of the peer's lifetimes is longer than ours, which the answer repeats as
+// they came. Nothing where both are satisfied with the peer's.
+std::optional<NotificationPayload> shorter_lifetimes(const Quick& quick, const SaPayload& answer) {
+  const auto& theirs = answer.proposals.front().transforms.front();
+  const proposal::Lifetimes& agreed = quick.terms.lifetimes;
+  const auto seconds = static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::seconds>(agreed.time).count());
+  const auto offered_s = wire::v1::phase2_life(theirs, LifeType::seconds).value_or(kDefaultLifeS);
+  const auto offered_kb = wire::v1::phase2_life(theirs, LifeType::kilobytes).value_or(0);
+  Writer attributes;
+  if (seconds < offered_s) add_life(attributes, LifeType::seconds, seconds);
+  const bool fewer = agreed.kilobytes != 0 && (offered_kb == 0 || agreed.kilobytes < offered_kb);
+  if (fewer) add_life(attributes, LifeType::kilobytes, agreed.kilobytes);
+  if (attributes.view().empty()) return std::nullopt;
+  const auto& chosen = answer.proposals.front();
+  return NotificationPayload{wire::v1::Doi::ipsec, chosen.protocol, chosen.spi,
+                             NotifyType::responder_lifetime, to_bytes(attributes.view())};
+}
+
+//   <-- HDR*, HASH(2), SA, Nr, [KE,] [IDci, IDcr,] [N(RESPONDER-LIFETIME)]
 std::optional<Bytes> make_answer(const Turn& turn, const Sa& sa, const Established& up, QuickId id,
                                  Quick& quick) {
   const core::ChildConfig& config = sa.tunnel().children[quick.making.rule];
@@ -129,6 +167,9 @@ std::optional<Bytes> make_answer(const Turn& turn, const Sa& sa, const Establish
   std::vector<Payload> payloads{choice->answer, NoncePayload{quick.making.nonces.responder}};
   if (quick.key != nullptr) payloads.emplace_back(KePayload{to_bytes(quick.key->public_value())});
   for (const IdPayload& one : quick.ids) payloads.emplace_back(one);
+  if (auto shorter = shorter_lifetimes(quick, choice->answer)) {
+    payloads.emplace_back(*std::move(shorter));
+  }
   return seal_with_hash(
       up, quick.iv, header_of(sa.spis(), wire::ExchangeType::quick_mode, MessageId{id}),
       std::move(payloads), [&](ByteView rest) {
@@ -139,7 +180,7 @@ std::optional<Bytes> make_answer(const Turn& turn, const Sa& sa, const Establish
 
 // What is sent goes over to it once the peer has shown that it has its half.
 void place(Turn& turn, Sa& sa, Quick& quick) {
-  const Child& made = join_pair(turn, sa, *std::exchange(quick.making.made, {}));
+  const Child& made = join_pair(turn, sa, *std::exchange(quick.making.made, {}), {});
   quick.child = made.id;
   turn.act(core::WatchInbound{sa.id, made.inbound_key()});
   sa.association->rule_tries[quick.making.rule] = 0;
@@ -162,7 +203,10 @@ void offer_arrived(Turn& turn, Sa& sa, const core::Datagram& datagram,
   core::follow_peer(turn, sa, datagram.local, datagram.remote);
   const auto asked = read_asked(opened->payloads);
   if (!asked) return turn.drop("quick mode without SA, nonce or identities");
-  const bool full = up.quicks.size() >= limits::kV1ExchangesAtOnce ||
+  forget_oldest(up);
+  const auto busy = std::ranges::count_if(
+      up.quicks, [](const auto& it) { return it.second.stage != Quick::Stage::over; });
+  const bool full = static_cast<std::size_t>(busy) >= limits::kV1ExchangesAtOnce ||
                     sa.association->children.size() >= limits::kChildrenPerSa;
   if (full || sa.association->closing) return turn.drop("too many children, or closing");
   auto quick = negotiate(turn, sa, id, *std::move(iv), *asked);
@@ -213,6 +257,7 @@ void installed_as_responder(Turn& turn, Sa& sa, QuickId id,
   // Not all initiators repeat their third message: we repeat the second until it is there.
   quick.timer = {core::RetransmitSchedule::established(sa.tunnel().dpd_timeout), turn.now};
   quick.stage = Quick::Stage::answered;
+  quick.forget_keys();
   place(turn, sa, quick);
 }
 
@@ -231,10 +276,11 @@ void proof_arrived(Turn& turn, Sa& sa, QuickId id, const core::Datagram& datagra
   if (!fits) return turn.drop("not authentic");
   up.heard_at = turn.now;
   Child* child = quick.child ? sa.association->find(*quick.child) : nullptr;
-  up.heard_ids.push_back(id);
+  remember(up, id);
   up.quicks.erase(id);
   if (child != nullptr && std::holds_alternative<InboundOnly>(child->phase)) {
     core::inbound_seen(turn, sa, *child);
+    prove(turn, sa, *child);
   }
 }
 

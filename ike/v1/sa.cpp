@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "ike/v1/informational.h"
+#include "ike/v1/pairs.h"
 #include "ike/v1/phase1.h"
 #include "ike/v1/quick.h"
 #include "ike/v1/schedule.h"
@@ -50,6 +51,13 @@ Sa::Progress Sa::progress() const {
 bool Sa::is_half_open() const {
   return std::holds_alternative<Answered>(state) || std::holds_alternative<AgreePending>(state) ||
          std::holds_alternative<KeyAnswered>(state);
+}
+
+// Main mode's third message has our cookie and is answered to it; in aggressive mode the last one.
+bool Sa::is_unproven() const {
+  if (const auto* pending = std::get_if<AgreePending>(&state)) return pending->phase1.aggressive;
+  if (const auto* answered = std::get_if<KeyAnswered>(&state)) return answered->phase1.aggressive;
+  return std::holds_alternative<Answered>(state);
 }
 
 bool Sa::is_committed() const { return std::holds_alternative<AuthSent>(state); }
@@ -126,9 +134,19 @@ void Sa::ordered(core::Order order) {
   if (order == core::Order::probe) up->probe_wanted = true;
 }
 
-void Sa::superseded(Time delete_at) {
+void Sa::superseded(Time now, Time delete_at) {
   auto* up = established();
-  if (up != nullptr) up->delete_at = delete_at;
+  if (up == nullptr) return;
+  if (up->deleted) {
+    // The peer may have deleted them too, in a message that was lost.
+    doubt_children(*association, now);
+    auto why = *std::move(up->deleted);
+    state = Closed{std::move(why)};
+    return;
+  }
+  up->superseded_at = now;
+  up->delete_at = delete_at;
+  up->probe_wanted = up->peer.dead_peer_detection && delete_at != kNever;
 }
 
 void Sa::give_up(Turn&, std::string reason) { state = Closed{std::move(reason)}; }
@@ -136,7 +154,7 @@ void Sa::give_up(Turn&, std::string reason) { state = Closed{std::move(reason)};
 void Sa::close(Turn& turn, std::string reason) {
   if (closed()) return;
   const bool was_current = is_current() && established() != nullptr;
-  if (auto* up = established()) abandon_quicks(turn, *up);
+  if (established() != nullptr) abandon_quicks(turn, *this);
   state = Closed{reason};
   if (was_current) core::end(turn, association, id, std::move(reason));
 }

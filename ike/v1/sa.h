@@ -148,6 +148,7 @@ struct KeyAnswered {
   Said said;
   Time expires_at{};
   bool refused = false;  // a message that fits no key has been told of
+  bool doubted = false;  // and so has that the peer may have refused ours
 };
 
 // --- Both ---
@@ -164,17 +165,24 @@ struct Quick {
   crypto::v1::IvChain iv;
   core::ChildMaking making;
   core::proposal_v1::ChildTerms terms;   // as they were offered, or agreed
+  std::vector<ChildId> known = {};       // as initiator: the pair's children when it was begun
   std::optional<JobId> key_wanted = {};  // our half, or as responder both
   core::KeyPointer key = {};
   std::optional<JobId> secret_wanted = {};
   Secret shared = {};
-  // As responder: what was asked for, to be said again, and the child that came of it.
+  // As responder: what was asked for, to be said again.
   wire::v1::SaPayload offered = {};
   std::vector<wire::v1::IdPayload> ids = {};
-  std::optional<ChildId> child = {};
+  std::optional<ChildId> child = {};  // that came of it
   Said said = {};
   core::Retransmission timer = {};
   Time expires_at = kNever;  // where it is for the peer to go on, and once it is over
+
+  // The child is made of them.
+  void forget_keys() {
+    key.reset();
+    shared = {};
+  }
 };
 
 // A question whether the peer lives (RFC 3706).
@@ -194,16 +202,21 @@ struct Established {
   Bytes lowest_nonce;
   std::map<std::uint32_t, Quick> quicks = {};  // by message id
   std::deque<std::uint32_t> heard_ids = {};    // of the peer's exchanges that are over
+  Said question = {};                          // whether we are there (RFC 3706), its last one
   std::optional<Probe> probe = {};
   std::uint32_t next_sequence = 0;
   core::PathRecord path = {};
   bool probe_wanted = false;
+  std::optional<Time> doubted_at = {};
   bool reauthentication_wanted = false;
+  // Why it is no more, where only its children are, and wait for another phase 1 until it expires.
+  std::optional<std::string> deleted = {};
   Time heard_at{};
   // Another IKE SA takes its place from then on, by a new phase 1.
   Time reauthenticate_at = kNever;
-  // Another one did, and this one goes.
+  // Another one did, and this one goes, once the peer has shown that it still knows it.
   Time delete_at = kNever;
+  Time superseded_at{};
   Time expires_at = kNever;
   Time keepalive_at = kNever;
 };
@@ -225,6 +238,7 @@ class Sa final : public core::Sa {
   [[nodiscard]] core::IkeVersion version() const override { return core::IkeVersion::v1; }
   [[nodiscard]] Progress progress() const override;
   [[nodiscard]] bool is_half_open() const override;
+  [[nodiscard]] bool is_unproven() const override;
   [[nodiscard]] bool is_committed() const override;
   [[nodiscard]] Time deadline() const override;
   [[nodiscard]] std::optional<Details> details() const override;
@@ -238,7 +252,13 @@ class Sa final : public core::Sa {
   void sas_installed(Turn& turn, core::Ticket ticket,
                      const std::expected<void, KernelError>& result) override;
   void ordered(core::Order order) override;
-  void superseded(Time delete_at) override;
+  void superseded(Time now, Time delete_at) override;
+  [[nodiscard]] bool outlives_us() const override;
+  void save(core::Saver& archive) const override;
+  void save_window(core::Saver& archive) const override;
+  [[nodiscard]] bool load(core::Loader& archive, core::Loader& window,
+                          const crypto::Provider& crypto, RandomSource& random) override;
+  void resumed(Turn& turn, const core::Comeback& comeback) override;
   void give_up(Turn& turn, std::string reason) override;
   void close(Turn& turn, std::string reason) override;
 };

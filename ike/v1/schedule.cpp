@@ -14,6 +14,7 @@ namespace {
 
 enum class Work : std::uint8_t {
   delete_sa,
+  repeat_deletes,
   delete_children,
   succeed,
   rekey_child,
@@ -36,9 +37,24 @@ bool is_asked_for(const Established& up, std::size_t rule, const core::SelectorP
   });
 }
 
-// The first pair of the rule that no child has and no quick mode is about.
+// Peers remember few exchanges, ours and theirs, probes and deletes among them, and cannot decrypt
+// the rest of one that they have forgotten: charon has room for three. So ours come one by one.
+bool is_asking(const Established& up) {
+  return std::ranges::any_of(up.quicks, [](const auto& entry) {
+    const Quick& quick = entry.second;
+    return quick.role == wire::Role::initiator && quick.stage != Quick::Stage::over;
+  });
+}
+
+// A pair of the rule that no child has and no quick mode is about: after a refusal the next one,
+// for it may be that one alone that the peer does not have.
 std::optional<core::SelectorPair> next_pair(const Sa& sa, const Established& up, std::size_t rule) {
-  for (auto& pair : core::missing_of(*sa.association, rule)) {
+  auto missing = core::missing_of(*sa.association, rule);
+  if (missing.empty()) return std::nullopt;
+  const auto tries = static_cast<std::size_t>(sa.association->rule_tries[rule]);
+  std::ranges::rotate(missing,
+                      missing.begin() + static_cast<std::ptrdiff_t>(tries % missing.size()));
+  for (auto& pair : missing) {
     if (!is_asked_for(up, rule, pair)) return std::move(pair);
   }
   return std::nullopt;
@@ -50,17 +66,16 @@ void add_child_work(const Sa& sa, const Established& up, std::vector<Item>& item
   Item rekey{kNever, Work::rekey_child, {}, 0};
   for (const Child& child : association.children) {
     deletes.at = std::min(deletes.at, child.delete_at());
-    const bool plain = std::holds_alternative<Active>(child.phase) &&
-                       !is_asked_for(up, child.rule, child.selectors) &&
-                       is_newest(association, child);
-    if (plain && child.rekey_at < rekey.at) {
-      rekey = {child.rekey_at, Work::rekey_child, child.id, 0};
-    }
+    // What is cheap to tell comes first: there may be hundreds of them.
+    const bool due = child.rekey_at < rekey.at && std::holds_alternative<Active>(child.phase) &&
+                     !is_asked_for(up, child.rule, child.selectors) &&
+                     is_newest(association, child);
+    if (due) rekey = {child.rekey_at, Work::rekey_child, child.id, 0};
   }
   items.push_back(deletes);
+  if (is_asking(up)) return;
   items.push_back(rekey);
   if (!association.tunnel->may_initiate()) return;
-  if (up.quicks.size() >= limits::kV1ExchangesAtOnce) return;
   for (std::size_t rule = 0; rule < association.tunnel->children.size(); ++rule) {
     if (!next_pair(sa, up, rule)) continue;
     items.push_back({association.rule_retry_at[rule], Work::make_child, {}, rule});
@@ -70,10 +85,16 @@ void add_child_work(const Sa& sa, const Established& up, std::vector<Item>& item
 std::vector<Item> agenda(const Sa& sa, const Established& up) {
   std::vector<Item> items;
   const Association& association = *sa.association;
-  const Time patience = sa.is_current() ? association.patience : kNever;
-  const Time end = std::min({up.delete_at, up.expires_at, patience});
+  if (!sa.is_current()) {
+    const Time end = up.probe || up.probe_wanted ? kNever : std::min(up.delete_at, up.expires_at);
+    items.push_back({association.closing ? Time{} : end, Work::delete_sa, {}, 0});
+    if (up.probe_wanted && !up.probe) items.push_back({Time{}, Work::probe, {}, 0});
+    return items;
+  }
+  const Time end = std::min(up.expires_at, association.patience);
   items.push_back({association.closing ? Time{} : end, Work::delete_sa, {}, 0});
-  if (!sa.is_current()) return items;
+  if (up.deleted) return items;
+  items.push_back({association.repeat_deletes_at, Work::repeat_deletes, {}, 0});
   items.push_back(
       {up.reauthentication_wanted ? Time{} : up.reauthenticate_at, Work::succeed, {}, 0});
   add_child_work(sa, up, items);
@@ -87,8 +108,13 @@ std::vector<Item> agenda(const Sa& sa, const Established& up) {
 void begin_work(Turn& turn, Sa& sa, const Item& item) {
   auto& up = *sa.established();
   switch (item.work) {
-    case Work::delete_sa:
-      return delete_sa(turn, sa, sa.association->closing ? "deleted by us" : "its time is over");
+    case Work::delete_sa: {
+      const bool closing = sa.association->closing;
+      if (!closing && up.expires_at <= turn.now) return expire_sa(turn, sa);
+      return delete_sa(turn, sa, closing ? "deleted by us" : "another took its place");
+    }
+    case Work::repeat_deletes:
+      return repeat_deletes(turn, sa);
     case Work::delete_children: {
       std::vector<ChildId> due;
       for (const Child& child : sa.association->children) {
@@ -109,6 +135,18 @@ void begin_work(Turn& turn, Sa& sa, const Item& item) {
       return start_quick(turn, sa, item.rule, *next_pair(sa, up, item.rule));
     case Work::probe:
       return start_probe(turn, sa);
+  }
+}
+
+// Nothing came through these to show that the peer has its half.
+void switch_due(Turn& turn, Sa& sa) {
+  for (Child& child : sa.association->children) {
+    if (child.switch_at > turn.now) continue;
+    child.switch_at = kNever;
+    if (!std::holds_alternative<InboundOnly>(child.phase)) continue;
+    // It may be that our third message was lost.
+    repeat_proof(turn, sa, child.id);
+    core::inbound_seen(turn, sa, child);
   }
 }
 
@@ -137,7 +175,7 @@ Time deadline_of(const Sa& sa, const Established& up) {
   for (const Item& item : agenda(sa, up)) at = std::min(at, item.at);
   if (!sa.is_current()) return at;
   for (const Child& child : sa.association->children) {
-    at = std::min(at, child.expires_at);
+    at = std::min({at, child.expires_at, child.switch_at});
     const auto* lingering = std::get_if<Lingering>(&child.phase);
     if (lingering != nullptr) at = std::min(at, lingering->until);
   }
@@ -147,14 +185,22 @@ Time deadline_of(const Sa& sa, const Established& up) {
 void tick_established(Turn& turn, Sa& sa) {
   auto& up = *sa.established();
   if (probe_in_vain(turn, sa, up)) {
-    return sa.close(turn, fmt::format("no answer from {} to {} questions whether it is there",
-                                      sa.remote.to_string(), up.probe->timer.sends()));
+    if (!sa.is_current()) {
+      // The peer has come back without its memory.
+      doubt_children(*sa.association, up.superseded_at);
+      return sa.close(turn, "superseded, and unknown to the peer");
+    }
+    turn.signals.emplace_back(
+        core::PeerLost{sa.id, fmt::format("no answer from {} to {} questions whether it is there",
+                                          sa.remote.to_string(), up.probe->timer.sends())});
+    return;
   }
   core::keep_alive(turn, sa, up.keepalive_at);
   tick_quicks(turn, sa);
   if (sa.is_current()) {
     core::sweep_children(turn, *sa.association);
     core::expire_children(turn, *sa.association);
+    switch_due(turn, sa);
     settle_pairs(turn, sa);
   }
   for (const Item& item : agenda(sa, up)) {

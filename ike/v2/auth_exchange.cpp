@@ -4,6 +4,7 @@
 
 #include "ike/base/limits.h"
 #include "ike/v2/child_exchange.h"
+#include "ike/v2/crash_detection.h"
 #include "ike/v2/establish.h"
 #include "ike/v2/handlers.h"
 #include "ike/v2/init_exchange.h"
@@ -66,7 +67,8 @@ void first_spi_ready(Turn& turn, Sa& sa, const std::expected<xfrm::SaKey, Kernel
   send_auth_when_ready(turn, sa);
 }
 
-//   HDR, SK {IDi, [IDr,] AUTH, SAi2, TSi, TSr, [N(INITIAL_CONTACT)]} -->
+//   HDR, SK {IDi, [IDr,] AUTH, SAi2, TSi, TSr, [N(INITIAL_CONTACT)],
+//            [N(QUICK_CRASH_DETECTION)]} -->
 void send_auth_when_ready(Turn& turn, Sa& sa) {
   auto& state = std::get<AuthPreparing>(sa.state);
   const bool child_waits = state.child && state.child->spi_wanted;
@@ -88,6 +90,7 @@ void send_auth_when_ready(Turn& turn, Sa& sa) {
       turn.crypto,
       auth_context(state.init, state.keys, wire::Role::initiator, tunnel.local_identity)));
   if (sa.association->alone) payloads.emplace_back(make_notify(NotifyType::initial_contact));
+  append_token(turn.crash_tokens, sa.spis(), payloads);
   if (state.child) append_child_offer(*state.child, core::Pfs::left_out, payloads);
 
   AuthSent next{std::move(state.init), std::move(state.keys),
@@ -121,7 +124,8 @@ void handle_auth_answer(Turn& turn, Sa& sa, const Received& message) {
   // RFC 7296 2.17: the first child's keys come from the nonces of IKE_SA_INIT.
   if (child) child->nonces = state.init.nonces;
   settle_request(state.window);
-  establish(turn, sa, std::move(state.window), state.init, std::move(state.keys.sk_d));
+  establish(turn, sa, std::move(state.window), state.init, std::move(state.keys));
+  keep_token(*sa.established(), message.payloads);
   if (child) first_child_answered(turn, sa, *std::move(child), message);
 }
 
@@ -148,7 +152,7 @@ void refuse_auth(Turn& turn, Sa& sa, Failure why, TunnelId tunnel) {
   const std::vector<wire::Payload> payloads{make_notify(NotifyType::authentication_failed)};
   send_answer(turn, sa, state.window, wire::ExchangeType::ike_auth, payloads);
   state.refused = true;
-  turn.tell(core::ExchangeFailed{tunnel, std::move(why)});
+  turn.tell_refused(tunnel, std::move(why));
 }
 
 struct Match {
@@ -210,16 +214,18 @@ void handle_auth_request(Turn& turn, Sa& sa, const Received& message) {
       find_notify(message.payloads, NotifyType::initial_contact) != nullptr;
   if (sa.fragment_bytes != 0) sa.fragment_bytes = match.tunnel->fragment_bytes;
 
-  //   <-- HDR, SK {IDr, AUTH, SAr2, TSi, TSr}
+  //   <-- HDR, SK {IDr, AUTH, [N(QUICK_CRASH_DETECTION)], SAr2, TSi, TSr}
   const auto& tunnel = *match.tunnel;
   wire::Payloads preface;
   preface.emplace_back(id_payload(wire::Role::responder, tunnel.local_identity));
   preface.emplace_back(tunnel.credential->sign(
       turn.crypto,
       auth_context(state.init, state.keys, wire::Role::responder, tunnel.local_identity)));
+  append_token(turn.crash_tokens, sa.spis(), preface);
   const bool wants_child = find<wire::SaPayload>(message.payloads) != nullptr;
   const InitOutcome init = std::move(state.init);
-  establish(turn, sa, std::move(state.window), init, std::move(state.keys.sk_d));
+  establish(turn, sa, std::move(state.window), init, std::move(state.keys));
+  keep_token(*sa.established(), message.payloads);
   if (!wants_child) {
     send_answer(turn, sa, sa.established()->window, wire::ExchangeType::ike_auth, preface);
     return;

@@ -58,7 +58,11 @@ std::optional<wire::Reassembled> assemble(Window& window, const wire::Header& he
 
 Window open_window(core::Protection protection, std::uint32_t next_id, std::uint32_t expected_id,
                    Time now) {
-  return {std::move(protection), next_id, expected_id, {}, {}, {}, {}, {}, {}, now, {}};
+  Window window{std::move(protection)};
+  window.next_id = next_id;
+  window.expected_id = expected_id;
+  window.heard_at = now;
+  return window;
 }
 
 Arrival receive(Turn& turn, Window& window, const core::Datagram& datagram) {
@@ -111,8 +115,8 @@ void send_request(Turn& turn, Sa& sa, Window& window, wire::ExchangeType exchang
   window.answer_pieces = {};
   send(turn, sa, *packets);
   ++window.path.requests;
-  window.sent =
-      SentRequest{id, *std::move(packets), core::Retransmission(schedule, turn.now), turn.now};
+  window.sent = SentRequest{id, core::Retransmission(schedule, turn.now), turn.now};
+  window.last_request = *std::move(packets);
 }
 
 void send_answer(Turn& turn, Sa& sa, Window& window, wire::ExchangeType exchange,
@@ -140,7 +144,7 @@ Patience retransmit(Turn& turn, const Sa& sa, Window& window) {
     case core::Retransmission::Verdict::wait:
       return Patience::left;
     case core::Retransmission::Verdict::send_again:
-      send(turn, sa, window.sent->packets);
+      send(turn, sa, window.last_request);
       ++window.path.resent;
       return Patience::left;
     case core::Retransmission::Verdict::give_up:

@@ -36,7 +36,7 @@ void refuse(Turn& turn, Sa& sa, NotifyType type, Failure why, Bytes data = {}) {
   wire::Payloads payloads;
   payloads.emplace_back(make_notify(type, std::move(data)));
   conclude(turn, sa, std::move(payloads));
-  turn.tell(core::ExchangeFailed{sa.tunnel().id, std::move(why)});
+  turn.tell_refused(sa.tunnel().id, std::move(why));
 }
 
 struct RuleMatch {
@@ -89,7 +89,7 @@ void install_when_ready(Turn& turn, Sa& sa) {
   ChildAnswer& answer = answer_of(sa);
   if (answer.spi_wanted || answer.agree_wanted) return;
   const auto& algorithms = answer.choice->algorithms;
-  auto keys = crypto::derive_child_keys(turn.crypto, up.algorithms.prf->id, up.sk_d.view(),
+  auto keys = crypto::derive_child_keys(turn.crypto, up.algorithms.prf->id, up.keys.sk_d.view(),
                                         answer.agreed.shared.view(), answer.nonces.view(),
                                         core::encryption_key_size(algorithms),
                                         core::integrity_key_size(algorithms));

@@ -102,7 +102,7 @@ void install(Turn& turn, Sa& sa, ByteView shared) {
   if (lost(request)) return concede(turn, sa);
   const auto& algorithms = request.choice->algorithms;
   auto keys = crypto::derive_child_keys(
-      turn.crypto, up.algorithms.prf->id, up.sk_d.view(), shared, request.nonces.view(),
+      turn.crypto, up.algorithms.prf->id, up.keys.sk_d.view(), shared, request.nonces.view(),
       core::encryption_key_size(algorithms), core::integrity_key_size(algorithms));
   if (!keys) {
     return fail_made(turn, sa, request,
@@ -172,6 +172,7 @@ void refuse_answer(Turn& turn, Sa& sa, ChildRequest& request, Failure why,
 // its own; its failure leaves the IKE SA standing.
 void first_child_answered(Turn& turn, Sa& sa, ChildRequest request, const Received& message) {
   auto& up = *sa.established();
+  request.in_auth = true;
   up.ours = std::move(request);
   ChildRequest& ours = request_of(sa);
   const auto* sa_payload = find<wire::SaPayload>(message.payloads);

@@ -61,6 +61,7 @@ void send_when_ready(Turn& turn, Sa& sa) {
     payloads.emplace_back(
         wire::NotifyPayload{protocol, to_bytes(spi.view()), NotifyType::rekey_sa, {}});
   }
+  request.in_auth = false;
   request.nonces.initiator = turn.nonce();
   append_child_offer(request, core::Pfs::negotiated, payloads);
   send_request(turn, sa, sa.established()->window, wire::ExchangeType::create_child_sa, payloads,

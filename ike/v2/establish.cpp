@@ -17,8 +17,14 @@ void abandon_exchanges(Turn& turn, Established& up) {
 
 }  // namespace
 
-void establish(Turn& turn, Sa& sa, Window window, const InitOutcome& init, Secret sk_d) {
-  Established next{init.algorithms, std::move(sk_d), std::move(window)};
+crypto::IkeKeys forget_proofs(crypto::IkeKeys keys) {
+  keys.sk_pi = {};
+  keys.sk_pr = {};
+  return keys;
+}
+
+void establish(Turn& turn, Sa& sa, Window window, const InitOutcome& init, crypto::IkeKeys keys) {
+  Established next{init.algorithms, forget_proofs(std::move(keys)), std::move(window)};
   next.lowest_nonce = init.nonces.lowest();
   next.rekey_at = ike_rekey_time(turn, sa.tunnel());
   next.expires_at = turn.now + sa.tunnel().ike_lifetime;

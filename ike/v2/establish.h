@@ -7,8 +7,10 @@
 
 namespace ipsec::v2 {
 
+// Those that only IKE_AUTH needs go.
+[[nodiscard]] crypto::IkeKeys forget_proofs(crypto::IkeKeys keys);
 // After IKE_AUTH.
-void establish(Turn& turn, Sa& sa, Window window, const InitOutcome& init, Secret sk_d);
+void establish(Turn& turn, Sa& sa, Window window, const InitOutcome& init, crypto::IkeKeys keys);
 
 // When it is to be rekeyed: the lifetime less a random margin, so that neither both ends nor many
 // tunnels act at once.

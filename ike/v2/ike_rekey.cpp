@@ -6,6 +6,7 @@
 
 #include "ike/base/limits.h"
 #include "ike/core/proposal.h"
+#include "ike/v2/crash_detection.h"
 #include "ike/v2/establish.h"
 #include "ike/v2/handlers.h"
 #include "ike/v2/payload_access.h"
@@ -67,7 +68,7 @@ std::unique_ptr<Sa> make_successor(Turn& turn, const Sa& old, wire::Role role, I
   sa->nat = old.nat;
   sa->fragment_bytes = old.fragment_bytes;
   sa->association = old.association;
-  Established up{algorithms, std::move(keys.sk_d),
+  Established up{algorithms, forget_proofs(std::move(keys)),
                  open_window(*std::move(protection), 0, 0, turn.now)};
   up.window.path = old.established()->window.path;
   up.lowest_nonce = nonces.lowest();
@@ -81,7 +82,7 @@ std::unique_ptr<Sa> make_successor(Turn& turn, const Sa& old, wire::Role role, I
 Result<crypto::IkeKeys> keys_for(Turn& turn, const Established& old,
                                  const crypto::IkeAlgorithms& algorithms, ByteView shared,
                                  const Nonces& nonces, const crypto::SpiPair& spis) {
-  return crypto::derive_rekeyed_ike_keys(turn.crypto, old.algorithms.prf->id, old.sk_d.view(),
+  return crypto::derive_rekeyed_ike_keys(turn.crypto, old.algorithms.prf->id, old.keys.sk_d.view(),
                                          algorithms, shared, nonces.view(), spis);
 }
 
@@ -175,6 +176,7 @@ void handle_ike_rekey_answer(Turn& turn, Sa& sa, const Received& message) {
   }
   request.nonces.responder = find<wire::NoncePayload>(message.payloads)->data;
   request.choice = *std::move(choice);
+  request.peer_token = token_in(message.payloads);
   request.secret_wanted = turn.numbers.next<JobId>();
   turn.act(core::StartJob{sa.id, *request.secret_wanted, core::DeriveSecret{request.key, ke.data}});
 }
@@ -193,6 +195,11 @@ void rekey_secret_ready(Turn& turn, Sa& sa, core::JobResult result) {
   auto made = make_successor(turn, sa, wire::Role::initiator, request.new_spi, theirs,
                              request.choice->algorithms, *std::move(keys), request.nonces);
   if (made == nullptr) return give_up(turn, sa, rekey_failure(Cause::internal, {}, {}));
+  // RFC 6290 4.3: ours comes in an exchange of its own, for our request could not know the peer's
+  // SPI. Who gives none asks for none.
+  Established& fresh = *made->established();
+  fresh.token_owed = !request.peer_token.empty();
+  fresh.peer_token = std::move(request.peer_token);
   settle(turn, sa, std::move(made));
 }
 
@@ -277,7 +284,7 @@ void handle_ike_rekey_request(Turn& turn, Sa& sa, const Received& message) {
   up.peers = PeerExchange{wire::ExchangeType::create_child_sa, {}, std::move(answer)};
 }
 
-//   <-- HDR, SK {SA, Nr, KEr}
+//   <-- HDR, SK {SA, Nr, KEr, [N(QUICK_CRASH_DETECTION)]}
 void rekey_agreed(Turn& turn, Sa& sa, core::JobResult result) {
   auto& up = *sa.established();
   const auto answer = std::get<IkeRekeyAnswer>(std::move(up.peers->what));
@@ -292,10 +299,11 @@ void rekey_agreed(Turn& turn, Sa& sa, core::JobResult result) {
     up.rival.reset();
     return refuse(turn, sa, NotifyType::invalid_syntax);
   }
-  const std::vector<wire::Payload> payloads{
+  wire::Payloads payloads{
       answer.choice.answer, wire::NoncePayload{answer.nonces.responder},
       wire::KePayload{static_cast<std::uint16_t>(answer.choice.algorithms.group->id),
                       to_bytes(result->key->public_value())}};
+  append_token(turn.crash_tokens, made->spis(), payloads);
   up.peers.reset();
   send_answer(turn, sa, up.window, wire::ExchangeType::create_child_sa, payloads);
   made->id = answer.id;

@@ -5,6 +5,7 @@
 #include "ike/base/limits.h"
 #include "ike/core/sa/children.h"
 #include "ike/v2/child_exchange.h"
+#include "ike/v2/crash_detection.h"
 #include "ike/v2/establish.h"
 #include "ike/v2/handlers.h"
 #include "ike/v2/payload_access.h"
@@ -95,15 +96,27 @@ void start_ike_delete(Turn& turn, Sa& sa) {
   send_informational(turn, sa, payloads);
 }
 
-//   HDR, SK {} -->
+//   HDR, SK {[N(QUICK_CRASH_DETECTION)]} -->
 void start_probe(Turn& turn, Sa& sa) {
-  sa.established()->probe_wanted = false;
-  sa.established()->ours = ProbeRequest{};
-  send_informational(turn, sa, {});
+  auto& up = *sa.established();
+  up.probe_wanted = false;
+  up.ours = ProbeRequest{};
+  wire::Payloads payloads;
+  if (std::exchange(up.token_owed, false)) append_token(turn.crash_tokens, sa.spis(), payloads);
+  send_informational(turn, sa, payloads);
+}
+
+void start_probe_in_doubt(Turn& turn, Sa& sa) {
+  start_probe(turn, sa);
+  auto& sent = sa.established()->window.sent;
+  if (!sent) return;
+  sent->hurried = true;
+  sent->timer = {core::RetransmitSchedule::in_doubt(sa.tunnel().dpd_timeout), turn.now};
 }
 
 void handle_informational_request(Turn& turn, Sa& sa, const Received& message) {
   auto& up = *sa.established();
+  keep_token(up, message.payloads);
   bool ike_deleted = false;
   std::vector<xfrm::SaKey> answered;
   for (const auto& payload : message.payloads) {

@@ -372,8 +372,16 @@ std::unique_ptr<Sa> make_half_open(Turn& turn, const OpeningRequest& request,
 void refuse_stranger(Turn& turn, const core::Datagram& datagram) {
   const auto request = read_request(turn, datagram);
   if (!request) return;
+  const std::size_t before = turn.actions.size();
   refuse_init(turn, *request, make_notify(NotifyType::no_proposal_chosen));
   turn.drop("no tunnel for this peer address");
+  // Most often its tunnel is there, and is to speak IKEv1.
+  const auto& local = datagram.local.address;
+  const auto& remote = datagram.remote.address;
+  const auto others = turn.directory.claims(core::IkeVersion::v1, local, remote).all();
+  if (turn.actions.size() == before || others == 0) return;
+  turn.tell(core::ExchangeFailed{
+      {}, init_failure(Cause::no_proposal_chosen, "IKEv1", "IKEv2", datagram.remote.to_string())});
 }
 
 std::unique_ptr<Sa> answer_init(Turn& turn, const core::Datagram& datagram,

@@ -6,6 +6,7 @@
 #include "ike/v2/auth_exchange.h"
 #include "ike/v2/channel.h"
 #include "ike/v2/child_exchange.h"
+#include "ike/v2/crash_detection.h"
 #include "ike/v2/ike_rekey.h"
 #include "ike/v2/payload_access.h"
 #include "ike/v2/rows.h"
@@ -55,7 +56,7 @@ void refuse_request(Turn& turn, Sa& sa, Window& window, wire::ExchangeType excha
   send_answer(turn, sa, window, exchange, payloads);
   if (auto* answered = std::get_if<InitAnswered>(&sa.state)) answered->refused = true;
   const auto& tunnel = sa.association->tunnel;
-  turn.tell(core::ExchangeFailed{tunnel != nullptr ? tunnel->id : TunnelId{}, std::move(why)});
+  turn.tell_refused(tunnel != nullptr ? tunnel->id : TunnelId{}, std::move(why));
 }
 
 Failure not_admitted(const Sa& sa, const Received& message, const NotAdmitted& why) {
@@ -131,28 +132,8 @@ void sealed_arrived(Turn& turn, Sa& sa, Window& window, const core::Datagram& da
 
 }  // namespace
 
-namespace {
-
-// RFC 7296 2.21.4: an unprotected INVALID_IKE_SPI may be anyone's. It is a hint to look at once
-// whether the peer still knows this SA, and no more.
-bool is_doubt(const core::Datagram& datagram) {
-  // What is protected begins so, and is most of all there is: no look at the payloads for that.
-  const auto header = wire::parse_header(datagram.bytes);
-  const bool is_sealed = header && (header->next_payload == wire::PayloadType::encrypted ||
-                                    header->next_payload == wire::PayloadType::encrypted_fragment);
-  if (is_sealed) return false;
-  const auto message = wire::parse_message(datagram.bytes);
-  return message && !message->sealed &&
-         find_notify(message->payloads, NotifyType::invalid_ike_spi) != nullptr;
-}
-
-}  // namespace
-
 void datagram_arrived(Turn& turn, Sa& sa, const core::Datagram& datagram) {
-  if (auto* up = sa.established(); up != nullptr && is_doubt(datagram)) {
-    up->probe_wanted = true;
-    return turn.drop("INVALID_IKE_SPI in clear");
-  }
+  if (sa.established() != nullptr && doubt_arrived(turn, sa, datagram)) return;
   if (std::holds_alternative<InitSent>(sa.state)) return clear_answer_arrived(turn, sa, datagram);
   Window* window = window_of(sa);
   if (window == nullptr) return turn.drop("message out of state");

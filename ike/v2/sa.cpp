@@ -30,6 +30,12 @@ bool Sa::is_half_open() const {
 
 bool Sa::is_committed() const { return std::holds_alternative<AuthSent>(state); }
 
+bool Sa::is_making(IkeSpi spi) const {
+  const auto* up = established();
+  const auto* request = up != nullptr ? std::get_if<IkeRekeyRequest>(&up->ours) : nullptr;
+  return request != nullptr && request->new_spi == spi;
+}
+
 Time Sa::deadline() const { return v2::deadline(*this); }
 
 std::optional<Sa::Details> Sa::details() const {
@@ -71,7 +77,7 @@ void Sa::ordered(core::Order order) {
   if (order == core::Order::probe) up->probe_wanted = true;
 }
 
-void Sa::superseded(Time delete_at) {
+void Sa::superseded(Time, Time delete_at) {
   if (auto* up = established()) up->patience = delete_at;
 }
 

@@ -68,6 +68,7 @@ struct ChildRequest : ChildMaking {
   std::optional<JobId> key_wanted;
   core::KeyPointer key;
   std::optional<JobId> secret_wanted;
+  bool in_auth = false;  // IKE_AUTH asked for it, and no exchange of its own
   // Deletes of children we do not know, come before the answer: one may be this request's own.
   std::vector<ChildSpi> deleted_early;
 };
@@ -82,6 +83,7 @@ struct IkeRekeyRequest {
   Nonces nonces;
   std::optional<core::IkeChoice> choice;
   std::optional<JobId> secret_wanted;
+  Secret peer_token;
 };
 
 struct ChildDeleteRequest {
@@ -192,7 +194,7 @@ struct Rival {
 
 struct Established {
   crypto::IkeAlgorithms algorithms;
-  Secret sk_d;
+  crypto::IkeKeys keys;  // without SK_pi and SK_pr
   Window window;
   OurExchange ours = {};
   std::optional<PeerExchange> peers = {};
@@ -207,6 +209,11 @@ struct Established {
   Time keepalive_at = kNever;
   // The lifetime's end, if no rekey came to anything until then (M65).
   Time expires_at = kNever;
+  // What the peer will prove by that it has lost this SA (RFC 6290); empty: it has given none.
+  Secret peer_token = {};
+  // Ours is still to be given for this SA, which a rekey of ours has made.
+  bool token_owed = false;
+  std::optional<Time> doubted_at = {};
 
   // The peer may have made a child already that we do not know: our request is out, and its answer
   // is lost or late.
@@ -236,6 +243,7 @@ class Sa final : public core::Sa {
   [[nodiscard]] Progress progress() const override;
   [[nodiscard]] bool is_half_open() const override;
   [[nodiscard]] bool is_committed() const override;
+  [[nodiscard]] bool is_making(IkeSpi spi) const override;
   [[nodiscard]] Time deadline() const override;
   [[nodiscard]] std::optional<Details> details() const override;
   void begin(Turn& turn) override;
@@ -248,7 +256,13 @@ class Sa final : public core::Sa {
   void sas_installed(Turn& turn, core::Ticket ticket,
                      const std::expected<void, KernelError>& result) override;
   void ordered(core::Order order) override;
-  void superseded(Time delete_at) override;
+  [[nodiscard]] bool outlives_us() const override;
+  void save(core::Saver& archive) const override;
+  void save_window(core::Saver& archive) const override;
+  [[nodiscard]] bool load(core::Loader& archive, core::Loader& window,
+                          const crypto::Provider& crypto, RandomSource& random) override;
+  void resumed(Turn& turn, const core::Comeback& comeback) override;
+  void superseded(Time now, Time delete_at) override;
   void give_up(Turn& turn, std::string reason) override;
   void close(Turn& turn, std::string reason) override;
 };

@@ -8,6 +8,7 @@
 #include "ike/core/sa/children.h"
 #include "ike/v2/channel.h"
 #include "ike/v2/child_exchange.h"
+#include "ike/v2/crash_detection.h"
 #include "ike/v2/establish.h"
 #include "ike/v2/ike_rekey.h"
 #include "ike/v2/informational.h"
@@ -68,7 +69,7 @@ bool complete_heir(const Association& association) {
     if (!missing_of(*heir, rule).empty()) return false;
   }
   for (const Child& child : heir->children) {
-    if (std::holds_alternative<InboundOnly>(child.phase)) return false;
+    if (std::holds_alternative<InboundOnly>(child.phase) || child.unmade()) return false;
   }
   return true;
 }
@@ -92,7 +93,7 @@ std::vector<Item> agenda(const Sa& sa, const Established& up) {
     add_child_work(sa, items);
   }
   const Time quiet = up.window.heard_at + sa.tunnel().dpd_delay;
-  items.push_back({up.probe_wanted ? Time{} : quiet, Work::probe, {}, 0});
+  items.push_back({up.probe_wanted || up.token_owed ? Time{} : quiet, Work::probe, {}, 0});
   return items;
 }
 
@@ -137,7 +138,7 @@ void begin_work(Turn& turn, Sa& sa, const Item& item) {
 
 void tick_established(Turn& turn, Sa& sa) {
   auto& up = *sa.established();
-  if (retransmit(turn, sa, up.window) == Patience::exhausted) {
+  if (retransmit(turn, sa, up.window) == Patience::exhausted && !is_doubt_over(turn, sa, up)) {
     const std::string silence = fmt::format("no answer from {} to {} sends", sa.remote.to_string(),
                                             up.window.sent->timer.sends());
     // Nobody is there to be told; a superseded SA takes nothing else along.

@@ -52,6 +52,10 @@ enum class Role : std::uint8_t { initiator, responder };
   return role == Role::initiator ? Role::responder : Role::initiator;
 }
 
+[[nodiscard]] constexpr bool is_sealed(PayloadType type) {
+  return type == PayloadType::encrypted || type == PayloadType::encrypted_fragment;
+}
+
 struct Flags {
   bool initiator = false;  // sent by the original initiator of the IKE SA
   bool response = false;

@@ -30,9 +30,6 @@ void write_body(Writer& writer, const SaPayload& sa);
 void write_body(Writer& writer, const TsPayload& ts);
 
 // payload_parse.cpp. SK and SKF are no payloads of this kind: message.cpp keeps them apart.
-[[nodiscard]] constexpr bool is_sealed(PayloadType type) {
-  return type == PayloadType::encrypted || type == PayloadType::encrypted_fragment;
-}
 [[nodiscard]] bool is_known(PayloadType type);
 [[nodiscard]] Payload parse_payload(PayloadType type, bool critical, Reader& body);
 

@@ -49,7 +49,9 @@ void write_body(Writer& writer, const NotifyPayload& notify) {
   if (notify.spi.empty() && notify.protocol != ProtocolId::none) {
     writer.fail("notify protocol without an SPI");
   }
-  writer.u8(static_cast<std::uint8_t>(notify.protocol));
+  // RFC 6290 4.1 wants the IKE SA's number where RFC 7296 3.10 has zero, which reads the same.
+  const bool is_token = notify.type == NotifyType::quick_crash_detection && notify.spi.empty();
+  writer.u8(static_cast<std::uint8_t>(is_token ? ProtocolId::ike : notify.protocol));
   writer.u8(static_cast<std::uint8_t>(notify.spi.size()));
   writer.u16(static_cast<std::uint16_t>(notify.type));
   writer.bytes(notify.spi);

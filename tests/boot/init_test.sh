@@ -4,7 +4,7 @@
 # Method: the installed script and daemon on a machine without systemd, with a real SA and policies
 # in its kernel.
 #
-# time limit: 240
+# time limit: 360
 # shellcheck source-path=SCRIPTDIR source=machine.sh
 . "$(dirname "$0")/machine.sh"
 
@@ -34,7 +34,7 @@ while_it_does_not_run() {
   expect_status 7 $script reload
   expect_status 7 $script force-reload
   expect_status 0 $script try-restart
-  expect_eq "$(daemons)" "" "daemons"
+  expect_eq "$(processes_of_ipsecd)" "" "processes"
 }
 
 it_starts_once() {
@@ -44,18 +44,19 @@ it_starts_once() {
   # Ready means ready: nothing is waited for here.
   [ -n "$(quietly_in_ns machine ss -Hlnu sport = 500)" ] || fail "nobody listens on port 500"
   expect_status 0 $script status
-  expect_said "runs, as process $(pid_of_daemon)"
+  expect_said "runs, as process $(pid_in_file)"
   local first
-  first=$(daemons)
-  expect_eq "$first" "$(pid_of_daemon)" "the daemon"
+  first=$(processes_of_ipsecd)
+  expect_eq "$(keepers)" "$(pid_in_file)" "the keeper"
+  expect_eq "$(daemons | wc -l)" 1 "daemons"
   expect_status 0 $script start
-  expect_eq "$(daemons)" "$first" "the daemon after a second start"
+  expect_eq "$(processes_of_ipsecd)" "$first" "keeper and daemon after a second start"
 }
 
 it_reloads() {
   say "reloading it"
   local pid
-  pid=$(pid_of_daemon)
+  pid=$(processes_of_ipsecd)
   expect_eq "$(policies_to 192.168.4.0/24)" 0 "policies before the change"
   declare_site 4
   expect_status 0 $script reload
@@ -63,7 +64,7 @@ it_reloads() {
   declare_site 3
   expect_status 0 $script force-reload
   wait_until 10 "and what was changed back" policies_are_there 192.168.3.0/24
-  expect_eq "$(pid_of_daemon)" "$pid" "the daemon that reloaded"
+  expect_eq "$(processes_of_ipsecd)" "$pid" "keeper and daemon that reloaded"
 }
 
 a_stop_leaves_the_kernels_state() {
@@ -71,33 +72,33 @@ a_stop_leaves_the_kernels_state() {
   local policies
   policies=$(policies_to 192.168.3.0/24)
   expect_status 0 $script stop
-  expect_eq "$(daemons)" "" "daemons"
+  expect_eq "$(processes_of_ipsecd)" "" "processes"
   expect_eq "$(policies_to 192.168.3.0/24)" "$policies" "policies that stay"
   [ "$policies" != 0 ] || fail "there was nothing that could stay"
   expect_status 3 $script status
   expect_status 0 $script restart
   local pid
-  pid=$(pid_of_daemon)
+  pid=$(pid_in_file)
   expect_status 0 $script restart
-  [ "$(pid_of_daemon)" != "$pid" ] || fail "a restart restarted nothing"
+  [ "$(pid_in_file)" != "$pid" ] || fail "a restart restarted nothing"
 }
 
 broken_settings_stop_a_start() {
   say "settings that do not read"
   local pid
-  pid=$(pid_of_daemon)
+  pid=$(processes_of_ipsecd)
   cp "$machine/$settings" "$scratch/settings"
   printf '[limits]\ntunnels_per_gatway = 100\n' >"$machine/$settings"
   for action in restart reload force-reload try-restart; do
     expect_status 6 $script $action
     expect_said "/$settings:2:1: "
   done
-  expect_eq "$(daemons)" "$pid" "the daemon that ran before"
+  expect_eq "$(processes_of_ipsecd)" "$pid" "what ran before"
   expect_status 0 $script stop
   expect_status 6 $script start
   expect_said "/$settings:2:1: no setting 'limits.tunnels_per_gatway'"
   expect_said "  tunnels_per_gatway = 100"
-  expect_eq "$(daemons)" "" "daemons"
+  expect_eq "$(processes_of_ipsecd)" "" "processes"
   expect_status 3 $script status
   cp "$scratch/settings" "$machine/$settings"
 }
@@ -117,14 +118,36 @@ broken_objects_do_not() {
 
 it_is_found_dead() {
   say "killed"
-  on_machine kill -KILL "$(pid_of_daemon)"
-  wait_until 5 "it is gone" has_no_daemon
+  local keeper before
+  keeper=$(keepers) before=$(daemons)
+  on_machine kill -KILL "$before"
+  wait_until 10 "the keeper has begun another" has_another_daemon "$before"
+  expect_eq "$(keepers) $(pid_in_file)" "$keeper $keeper" "the keeper"
+  expect_status 0 $script status
+  say "the keeper killed"
+  on_machine kill -KILL "$keeper"
+  wait_until 5 "the daemon stands for itself" stands_for_itself
+  expect_status 0 $script status
+  expect_status 0 $script start
+  expect_said "runs already, as process $(daemons)"
+  expect_status 0 $script restart
+  expect_eq "$(keepers)" "$(pid_in_file)" "the keeper"
+  say "both killed"
+  # shellcheck disable=SC2046  # they are two
+  on_machine kill -KILL $(processes_of_ipsecd)
+  wait_until 5 "it is gone" has_no_process
   expect_status 1 $script status
   expect_status 0 $script start
   expect_status 0 $script status
   expect_status 0 $script stop
 }
-has_no_daemon() { [ -z "$(daemons)" ]; }
+has_no_process() { [ -z "$(processes_of_ipsecd)" ]; }
+stands_for_itself() { [ "$(pid_in_file)" = "$(daemons)" ]; }
+has_another_daemon() {
+  local now
+  now=$(daemons)
+  [ -n "$now" ] && [ "$now" != "$1" ]
+}
 
 wrong_words() {
   say "wrong usage"

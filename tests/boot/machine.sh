@@ -109,9 +109,12 @@ expect_gone() {
   printf 'ok gone: %s\n' "$*" >&2
 }
 
+# A keeper and its daemon are two.
+processes_of_ipsecd() { in_machine pgrep -x 'ipsecd(-keeper)?' || true; }
+keepers() { in_machine pgrep -x ipsecd-keeper || true; }
 daemons() { in_machine pgrep -x ipsecd || true; }
 
-pid_of_daemon() { cat "$machine/run/ipsecd/ipsecd.pid"; }
+pid_in_file() { cat "$machine/run/ipsecd/ipsecd.pid"; }
 
 # declare_site N: a tunnel to 192.168.N.0/24, as a file of conf.d. Its policies are there without a
 # peer.

@@ -4,6 +4,7 @@
 # Method: dpkg itself, with its dependencies checked, on a machine that has no systemd at work, so
 # that invoke-rc.d runs the init script.
 #
+# time limit: 240
 # shellcheck source-path=SCRIPTDIR source=machine.sh
 . "$(dirname "$0")/machine.sh"
 
@@ -55,19 +56,21 @@ the_pages_are_found() {
 }
 
 an_upgrade_keeps_what_was_changed() {
-  local before
-  before=$(pid_of_daemon)
+  local before keeper
+  before=$(daemons)
+  keeper=$(keepers)
   echo "wide_lifetimes = true" >"$machine/etc/ipsecd/ipsecd.toml"
   echo "# a site's own" >"$machine/etc/ipsecd/conf.d/site.toml"
   install_package --force-confold
   expect_eq "$(<"$machine/etc/ipsecd/ipsecd.toml")" "wide_lifetimes = true" "the settings"
   expect_eq "$(daemons | wc -l)" 1 "daemons after an upgrade"
-  [ "$(pid_of_daemon)" != "$before" ] || fail "the daemon of the version before still runs"
+  [ "$(daemons)" != "$before" ] || fail "the daemon of the version before still runs"
+  expect_eq "$(keepers) $(pid_in_file)" "$keeper $keeper" "the keeper, which went on as the new program"
 }
 
 a_removal_leaves_configuration_and_store() {
   on_machine dpkg --remove ipsecd >&2
-  expect_eq "$(daemons)" "" "daemons after the removal"
+  expect_eq "$(processes_of_ipsecd)" "" "processes after the removal"
   expect_gone /usr/sbin/ipsecd /run/ipsecd /usr/lib/systemd/system/ipsecd.service
   expect_there /etc/ipsecd/ipsecd.toml /etc/init.d/ipsecd /var/lib/ipsecd/ipsecd.db
   # It stays until the purge, and says what is the matter.

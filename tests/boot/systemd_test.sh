@@ -16,6 +16,7 @@ main() {
   it_runs_confined
   it_reloads
   it_reaches_other_namespaces
+  it_is_upgraded
   it_is_brought_back
   a_stop_leaves_the_kernels_state
   it_goes_with_the_package
@@ -30,8 +31,10 @@ systemd_is_up() {
 
 property() { in_machine systemctl show --value "${@/#/--property=}" ipsecd | xargs; }
 
-# of_daemon LINE: of /proc/PID/status.
-of_daemon() { in_machine sed -n "s/^$1:[[:space:]]*//p" "/proc/$(property MainPID)/status"; }
+# of_daemon LINE, of_keeper LINE: of /proc/PID/status.
+of_daemon() { of_process "$1" "$(daemons)"; }
+of_keeper() { of_process "$1" "$(property MainPID)"; }
+of_process() { in_machine sed -n "s/^$1:[[:space:]]*//p" "/proc/$2/status"; }
 
 it_runs_confined() {
   say "what it may do"
@@ -42,6 +45,8 @@ it_runs_confined() {
   # CAP_NET_BIND_SERVICE and CAP_NET_ADMIN.
   expect_eq "$(of_daemon CapEff)" 0000000000001400 "capabilities"
   expect_eq "$(of_daemon CapBnd)" 0000000000001400 "capabilities it could have ever"
+  expect_eq "$(of_keeper Name) $(of_keeper CapEff)" "ipsecd-keeper 0000000000000000" \
+    "the main process and its capabilities"
   expect_eq "$(of_daemon NoNewPrivs) $(of_daemon Seccomp)" "1 2" "new privileges off, filter on"
   # The larval drop is set through the unit's protection, and told with the log's own fields.
   expect_eq "$(in_machine cat /proc/sys/net/core/xfrm_larval_drop)" 0 "net.core.xfrm_larval_drop"
@@ -98,6 +103,18 @@ it_reaches_other_namespaces() {
 blue_has_the_rule() { [[ $(in_machine ip -n blue rule) = *"from 192.168.9.0/24 lookup 101"* ]]; }
 blue_is_empty() { [[ $(in_machine ip -n blue rule) != *"lookup 101"* ]]; }
 
+it_is_upgraded() {
+  say "an upgrade"
+  local keeper before
+  keeper=$(property MainPID) before=$(daemons)
+  expect_status 0 ipsecctl upgrade
+  expect_eq "$(property MainPID ActiveState)" "$keeper active" "the keeper"
+  expect_eq "$(of_keeper Name)" ipsecd-keeper "its name"
+  [ "$(daemons)" != "$before" ] || fail "it is the same daemon"
+  expect_eq "$(of_daemon CapEff)" 0000000000001400 "capabilities of the new daemon"
+  policies_are_there 192.168.3.0/24 || fail "the tunnel's policies are gone"
+}
+
 it_is_brought_back() {
   say "hung, and killed"
   mkdir -p "$machine/etc/systemd/system/ipsecd.service.d"
@@ -109,11 +126,15 @@ it_is_brought_back() {
   local pid
   pid=$(property MainPID)
   expect_fails poll 5 has_another_pid "$pid"
-  on_machine kill -STOP "$pid"
+  on_machine kill -STOP "$(daemons)"
   wait_until 30 "the watchdog has begun another" has_another_pid "$pid"
-  pid=$(property MainPID)
+  local daemon
+  pid=$(property MainPID) daemon=$(daemons)
+  on_machine kill -KILL "$daemon"
+  wait_until 30 "the keeper has begun another daemon" has_another_daemon "$daemon"
+  expect_eq "$(property MainPID ActiveState)" "$pid active" "the keeper"
   on_machine kill -KILL "$pid"
-  wait_until 30 "another is begun for the one that was killed" has_another_pid "$pid"
+  wait_until 30 "both are begun anew for a keeper that was killed" has_another_pid "$pid"
   policies_are_there 192.168.3.0/24 || fail "the tunnel's policies are gone"
 }
 
@@ -121,6 +142,12 @@ has_another_pid() {
   local now
   now=$(property MainPID ActiveState)
   [ "$now" != "$1 active" ] && [ "${now#* }" = active ]
+}
+
+has_another_daemon() {
+  local now
+  now=$(daemons)
+  [ -n "$now" ] && [ "$now" != "$1" ]
 }
 
 a_stop_leaves_the_kernels_state() {
@@ -134,7 +161,7 @@ a_stop_leaves_the_kernels_state() {
 
 it_goes_with_the_package() {
   on_machine dpkg --purge ipsecd >&2
-  expect_eq "$(daemons)" "" "daemons after the purge"
+  expect_eq "$(processes_of_ipsecd)" "" "processes after the purge"
   expect_eq "$(property LoadState)" not-found "the unit"
   expect_gone /var/lib/ipsecd /run/ipsecd /etc/systemd/system/multi-user.target.wants/ipsecd.service
 }

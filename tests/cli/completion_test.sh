@@ -37,7 +37,7 @@ touch "$scratch/site.toml"
 
 check "commands" "tunnel" "$(offered tu)"
 check "several" "version vendors" "$(offered v | tr ' ' '\n' | grep -v vpc | sort -r | xargs)"
-check "commands of a kind" "reconnect rename routes" \
+check "commands of a kind" "reconnect rekey rename routes" \
   "$(offered tunnel r | tr ' ' '\n' | sort | xargs)"
 check "options" "--psk --psk-file --psk-stdin" "$(offered tunnel set hq --psk)"
 check "values" "traffic" "$(offered tunnel set hq --start tr)"

@@ -1,5 +1,5 @@
-// The language of the fuzz targets `engine` and `v2_inside`: one byte for what happens, the
-// operands after it. Missing operands are zero. Seeds are written in it by make_seeds.
+// The language of the fuzz targets `engine`, `v2_inside` and `v1_inside`: one byte for what
+// happens, the operands after it. Missing operands are zero. Seeds are written in it by make_seeds.
 #pragma once
 
 #include <cstddef>

@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,6 +19,7 @@
 #include "tests/fuzz/duel_script.h"
 #include "tests/support/control_examples.h"
 #include "tests/support/fake_crypto.h"
+#include "tests/support/host.h"
 #include "tests/support/random_message.h"
 #include "tests/support/random_v1_message.h"
 #include "tests/support/random_xfrm.h"
@@ -239,6 +242,13 @@ Seeds engine_seeds() {
   const std::pair<Op, Bytes> soon{Op::advance, {0}};
   const std::pair<Op, Bytes> later{Op::advance, {4}};
   const std::pair<Op, Bytes> first{Op::deliver, {0}};
+  // IKEv1, which variants say with 64, and 128 that it is aggressive mode; the right only answers.
+  const auto v1_left = [](std::uint8_t more) {
+    return std::pair<Op, Bytes>{Op::set_tunnel, {0, static_cast<std::uint8_t>(64 + more)}};
+  };
+  const auto v1_right = [](std::uint8_t more) {
+    return std::pair<Op, Bytes>{Op::set_tunnel, {1, static_cast<std::uint8_t>(65 + more)}};
+  };
   return {
       {"handshake", script({first, first, first, first, later, calm})},
       {"handshake_step_by_step", script({slow,
@@ -310,6 +320,63 @@ Seeds engine_seeds() {
                            {Op::inject_raw, {1, 4, 0, 0, 0, 1}},
                            {Op::answer_stranger, {0, 1}},
                            later})},
+      {"v1_main", script({v1_left(0), v1_right(0), first, first, first, first, later, calm})},
+      {"v1_aggressive", script({v1_left(128), v1_right(128), first, first, first, later, calm})},
+      {"v1_at_once", script({v1_left(0), {Op::set_tunnel, {1, 64}}, first, first, calm, later})},
+      {"v1_rekeys",
+       script({v1_left(0), v1_right(0), calm, rekey, rekey_right, soon, first, first, calm,
+               rekey_ike, rekey_ike_right, soon, first, first, calm, later, calm, later, calm})},
+      {"v1_nat", script({v1_left(132),
+                         v1_right(128),
+                         calm,
+                         later,
+                         {Op::rewrite_port, {0, 20}},
+                         rekey,
+                         calm,
+                         later,
+                         calm})},
+      {"v1_lossy", script({v1_left(0),
+                           v1_right(0),
+                           {Op::drop, {0}},
+                           {Op::advance, {3}},
+                           first,
+                           {Op::mutate, {0, 0, 70, 1}},
+                           first,
+                           {Op::drop, {0}},
+                           {Op::advance, {3}},
+                           calm,
+                           {Op::mutate, {0, 0, 60, 4}},
+                           calm,
+                           later,
+                           calm})},
+      {"v1_kernel_refuses", script({v1_left(0),
+                                    v1_right(0),
+                                    slow,
+                                    {Op::answers_come, {1, 1}},
+                                    first,
+                                    first,
+                                    {Op::answer, {0, 0}},
+                                    first,
+                                    {Op::answer, {1, 0}},
+                                    first,
+                                    {Op::answer, {0, 0}},
+                                    first,
+                                    first,
+                                    {Op::answer, {0, 0}},
+                                    first,
+                                    {Op::answer_error, {1, 0}},
+                                    calm,
+                                    later,
+                                    calm})},
+      {"v1_then_v2", script({v1_left(0),
+                             v1_right(0),
+                             calm,
+                             {Op::set_tunnel, {0, 0}},
+                             first,
+                             {Op::set_tunnel, {1, 1}},
+                             calm,
+                             later,
+                             calm})},
       {"dead_peer", script({calm,
                             {Op::advance, {4}},
                             {Op::drop, {0}},
@@ -333,6 +400,138 @@ Seeds inside_seeds() {
           {"refuses_a_rekey", {0, 4, 2, 2, 0, 0, 1, 9, 14, 0}},
           {"wrong_exchange", {1, 0, 2, 0, 1, 8, 0, 0, 3, 0, 1, 8, 0}},
           {"raw", {0, 0, 1, 0, 0, 41, 0, 8, 0, 0, 0, 8, 0, 0, 64, 0}}};
+}
+
+// See v1_inside.cpp: mode and roles, then the steps; 0 is one of phase 1's.
+Seeds v1_inside_seeds() {
+  const auto all = [](std::uint8_t mode, std::initializer_list<ByteView> steps) {
+    Bytes bytes{mode, 0, 0, 0, 0, 0, 0};
+    for (const ByteView step : steps) append(bytes, step);
+    return bytes;
+  };
+  // An SA, a nonce and the two ranges, asked for and answered; the third message.
+  const Bytes offer{3, 1, 4, 0, 1, 1, 1, 8, 2, 3};
+  const Bytes offer_again{3, 2, 4, 0, 2, 1, 1, 9, 2, 3};
+  const Bytes answer{4, 4, 0, 3, 1, 1, 8, 3, 2};
+  const Bytes narrowing{4, 5, 0, 3, 1, 1, 8, 3, 2, 6, 4, 8, 0x80, 1, 0, 1, 0x80, 2, 0, 60};
+  const Bytes proof{5, 1};
+  const Bytes proof_again{5, 2};
+  const Bytes question{2, 1, 6, 0, 4};
+  const Bytes right_answer{2, 1, 6, 1, 0};
+  const Bytes wait{6, 2};
+  const Bytes again{10};
+  const Bytes clear_refusal{1, 2, 0, 1, 6, 3, 14, 0};
+  return {{"main", all(0, {})},
+          {"main_by_hand", all(1, {})},
+          {"aggressive", all(2, {})},
+          {"aggressive_by_hand", all(3, {})},
+          {"nat_draft", all(13, {offer, proof})},
+          {"child", all(1, {offer, proof})},
+          {"child_of_engine", all(0, {answer, wait})},
+          {"probe", all(1, {question})},
+          {"probed", all(1, {wait, right_answer, wait})},
+          {"delete_child", all(1, {offer, proof, Bytes{2, 1, 8, 1}, wait})},
+          {"delete_sa", all(1, {offer, Bytes{2, 1, 9, 0}, wait})},
+          {"initial_contact", all(1, {offer, proof, Bytes{2, 1, 6, 2, 0}})},
+          {"refusal", all(0, {Bytes{2, 1, 6, 3, 14, 1}, wait})},
+          {"narrowed", all(0, {narrowing, Bytes{6, 3}, question, Bytes{6, 3}})},
+          {"rekey", all(1, {offer, proof, offer_again, proof_again, wait, question, wait})},
+          {"rekey_of_engine", all(0, {answer, Bytes{7, 2}, answer, wait, question, wait})},
+          {"repeated", all(1, {offer, again, again, proof, again})},
+          {"kernel_refuses", all(1, {Bytes{8, 1}, offer, Bytes{8, 7}, offer, Bytes{8, 3}, wait})},
+          {"noise", all(1, {Bytes{9, 2, 3, 8, 0, 16, 0, 0, 0, 8, 1, 2, 3, 4, 0, 0, 0, 0, 0, 0}})},
+          {"clear", all(1, {offer, clear_refusal, proof})},
+          {"clear_in_phase1",
+           concat({Bytes{0}, clear_refusal, Bytes{0}, clear_refusal, Bytes{0, 0, 0}, answer})},
+          {"phase1_slowly", {1, 0, 6, 1, 10, 0, 6, 1, 10, 0, 10, 6, 2}}};
+}
+
+// The entries of a runtime store (see ike/core/record.h) after each step of two engines that come
+// up, rekey all they have, and close.
+Bytes entries_of(const test::Host& host) {
+  Writer writer;
+  for (const auto& [key, content] : host.store) {
+    writer.u8(static_cast<std::uint8_t>(key.kind));
+    writer.u64(key.id);
+    writer.u32(static_cast<std::uint32_t>(content.size()));
+    writer.bytes(content.view());
+  }
+  return *writer.take();
+}
+
+class Kept {
+ public:
+  Kept(core::IkeVersion version, bool aggressive) {
+    // The fuzz target's tunnels: 1 speaks IKEv2, 2 IKEv1.
+    const std::uint64_t id = version == core::IkeVersion::v2 ? 1 : 2;
+    left_config_ = test::tunnel_between(id, kLeft, kRight, "10.1.0.0/16", "10.2.0.0/16");
+    right_config_ = test::tunnel_between(id, kRight, kLeft, "10.2.0.0/16", "10.1.0.0/16");
+    right_config_.start = core::Start::respond;
+    for (auto* config : {&left_config_, &right_config_}) {
+      config->version = version;
+      config->aggressive = aggressive;
+    }
+  }
+  // As the left side has it, or as the right.
+  Seeds seeds(const std::string& name, bool left) {
+    test::Host& watched = left ? left_ : right_;
+    right_.feed(core::SetTunnel{std::make_shared<const core::TunnelConfig>(right_config_)}, now_);
+    left_.feed(core::SetTunnel{std::make_shared<const core::TunnelConfig>(left_config_)}, now_);
+    talk(watched);
+    for (const auto order : {core::Order::rekey_children, core::Order::rekey_ike,
+                             core::Order::probe, core::Order::down}) {
+      now_ += std::chrono::seconds(5);
+      left_.feed(core::Command{left_config_.id, order}, now_);
+      talk(watched);
+    }
+    Seeds seeds;
+    for (const Bytes& entries : kept_) {
+      seeds.push_back({fmt::format("{}_{:02}", name, seeds.size()), entries});
+    }
+    return seeds;
+  }
+
+ private:
+  static constexpr std::string_view kLeft = "192.0.2.1";
+  static constexpr std::string_view kRight = "203.0.113.2";
+
+  void note(const test::Host& watched) {
+    Bytes entries = entries_of(watched);
+    const bool is_new = kept_.empty() || kept_.back() != entries;
+    if (is_new && !entries.empty()) kept_.push_back(std::move(entries));
+  }
+  void talk(const test::Host& watched) {
+    note(watched);
+    while (!left_.sent.empty() || !right_.sent.empty()) {
+      test::Host& from = left_.sent.empty() ? right_ : left_;
+      test::Host& to = left_.sent.empty() ? left_ : right_;
+      core::SendDatagram sent = std::move(from.sent.front());
+      from.sent.erase(from.sent.begin());
+      to.feed(core::Datagram{sent.remote, sent.local, std::move(sent.bytes)}, now_);
+      note(watched);
+    }
+  }
+
+  crypto::FakeProvider crypto_{1};
+  test::Host left_{crypto_, 1, core::Keeping::yes};
+  test::Host right_{crypto_, 2, core::Keeping::yes};
+  core::TunnelConfig left_config_;
+  core::TunnelConfig right_config_;
+  Time now_{};
+  std::vector<Bytes> kept_;
+};
+
+Seeds runtime_seeds() {
+  using core::IkeVersion;
+  Seeds seeds;
+  const auto add = [&seeds](Seeds more) { std::ranges::move(more, std::back_inserter(seeds)); };
+  for (const bool left : {true, false}) {
+    const std::string side = left ? "left" : "right";
+    add(Kept(IkeVersion::v2, false).seeds("v2_" + side, left));
+    add(Kept(IkeVersion::v1, false).seeds("v1_main_" + side, left));
+    add(Kept(IkeVersion::v1, true).seeds("v1_aggressive_" + side, left));
+  }
+  return seeds;
 }
 
 // What a kernel said, and what our writers make of a few random values.
@@ -383,7 +582,8 @@ constexpr Corpus kCorpora[] = {
     {"v2_message", message_seeds},      {"v2_chain", chain_seeds},
     {"v1_message", v1_seeds},           {"fragments", fragment_seeds},
     {"sk_open", sealed_seeds},          {"engine", engine_seeds},
-    {"v2_inside", inside_seeds},        {"xfrm_message", xfrm_seeds},
+    {"v2_inside", inside_seeds},        {"v1_inside", v1_inside_seeds},
+    {"runtime", runtime_seeds},         {"xfrm_message", xfrm_seeds},
     {"control_request", request_seeds}, {"control_answer", answer_seeds}};
 
 bool write_seed(const fs::path& directory, const Seed& seed) {

@@ -31,7 +31,8 @@ readonly charon_program=/usr/lib/ipsec/charon
 readonly charon_plugins="aesni aes sha2 sha1 md5 random nonce x509 pubkey pkcs1 pem openssl gmp
   hmac kdf gcm ctr chapoly drbg curve25519 kernel-netlink socket-default updown vici"
 readonly our_addresses=40
-readonly our_key_files=("$scratch/sas" "$scratch/ikev2_decryption_table")
+readonly our_key_files=("$scratch/sas" "$scratch/ikev2_decryption_table"
+  "$scratch/ikev1_decryption_table")
 
 # For scenarios in which something else starts charon: its command, and the plugin it speaks to.
 charon_launch=$charon_program charon_more_plugins=''
@@ -63,7 +64,7 @@ make_both_ends() {
 
 start_ours() {
   start ours ours first_contact --commands "$scratch/commands" --sas "${our_key_files[0]}" \
-    --export-keys "${our_key_files[1]}"
+    --export-keys "${our_key_files[1]}" --export-v1-keys "${our_key_files[2]}"
 }
 
 start_charon() {
@@ -201,7 +202,7 @@ ask_status() {
       grep '^status ' "$scratch/ours.log" | tail -n 1
       return
     fi
-    sleep "$poll_interval_s"
+    pause_us "$poll_at_first_us"
   done
   fail "no status from first_contact"
 }
@@ -254,14 +255,19 @@ expect_same_keys() {
 # expect_clean_capture NAME [CIPHER...]: the messages of SAs with one of these ciphers, which
 # Wireshark does not know, stay opaque, and there must be some of each.
 #
-# Wireshark reads its tables from the directory that also holds the rest of its configuration.
+# Wireshark reads its tables from the directory that also holds the rest of its configuration. Of
+# IKEv1 it deciphers what is sent again as if it were the next message, and after that nothing right:
+# so what was there before, byte for byte behind the UDP header, is taken out first.
 expect_clean_capture() {
   local capture=$1 faults opaque table=$scratch/wireshark/ikev2_decryption_table
+  local once=$scratch/$1.once.pcap
   mkdir -p "$scratch/wireshark"
   grep -v '^#' "${our_key_files[1]}" | sort -u >"$table"
-  WIRESHARK_CONFIG_DIR=$scratch/wireshark tshark -n -r "$scratch/$capture.pcap" -Y isakmp -T fields \
+  cp "${our_key_files[2]}" "$scratch/wireshark/"
+  editcap -I 42 -D 100000 "$scratch/$capture.pcap" "$once" 2>"$scratch/editcap.log"
+  WIRESHARK_CONFIG_DIR=$scratch/wireshark tshark -n -r "$once" -Y isakmp -T fields \
     -e frame.number -e isakmp.exchangetype -e isakmp.typepayload -e _ws.expert.severity \
-    -e _ws.expert.message -e isakmp.enc.decrypted -e _ws.malformed -e isakmp.ispi \
+    -e _ws.expert.message -e isakmp.enc.decrypted -e _ws.malformed -e isakmp.ispi -e isakmp.flag_e \
     >"$scratch/$capture.messages" 2>"$scratch/tshark.log"
   # Severities are numbers: 0x600000 is a warning, 0x800000 an error.
   faults=$(awk -F '\t' '{ n = split($4, s, ","); for (i = 1; i <= n; i++)
@@ -276,12 +282,13 @@ expect_clean_capture() {
 }
 
 # The cipher of each message that was not deciphered: as first_contact remarks on its SA, else what
-# message it is.
+# message it is. Of IKEv1, whose encrypted messages have a flag, tshark shows no payloads then.
 opaque_messages() {
   awk -F '\t' -v remarks="${our_key_files[1]}" '
     BEGIN { while ((getline line <remarks) > 0)
       if (split(line, words, "[ ,]") == 4 && words[1] == "#") cipher[words[2]] = words[4] }
-    $2 >= 35 && $6 == "" { print ($8 in cipher) ? cipher[$8] : "message " $1 " exchange " $2 }' \
+    ($9 == "" && $2 >= 35 && $6 == "") || ($9 == 1 && $3 == "") {
+      print ($8 in cipher) ? cipher[$8] : "message " $1 " exchange " $2 }' \
     "$scratch/$1.messages"
 }
 

@@ -144,7 +144,10 @@ void Executor::feed(core::Input input) {
 
 void Executor::execute(core::Action& action) {
   const Overloaded run{
-      [&](const core::SendDatagram& it) { sockets_.send(it); },
+      [&](const core::SendDatagram& it) {
+        crypto_.sent(it.bytes);
+        sockets_.send(it);
+      },
       [&](const core::AllocateSpi& it) {
         const ChildSpi spi{kFirstSpi + ++next_spi_};
         answers_.emplace_back(
@@ -163,6 +166,8 @@ void Executor::execute(core::Action& action) {
         if (std::holds_alternative<core::AgreeKey>(it.what)) ++agreements_;
         answers_.emplace_back(core::JobDone{it.sa, it.job, core::run_job(crypto_, it.what)});
       },
+      [](const core::Persist&) {},
+      [](const core::AdoptSas&) {},
       [&](const core::Event& it) { report(it); },
   };
   std::visit(run, action);
@@ -214,6 +219,7 @@ void Executor::report(const core::Event& event) {
       [&](const core::ExchangeFailed& it) {
         return fmt::format("exchange-failed {} {}", name_of(it.tunnel), core::describe(it.failure));
       },
+      [&](const core::Resumed& it) { return fmt::format("resumed {}", name_of(it.tunnel)); },
   };
   events_ << std::visit(words, event) << std::endl;
 }

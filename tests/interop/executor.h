@@ -11,6 +11,7 @@
 
 #include "ike/core/engine/engine.h"
 #include "ike/daemon/system/random.h"
+#include "tests/interop/key_watcher.h"
 #include "tests/interop/sockets.h"
 
 namespace ipsec::interop {
@@ -19,8 +20,8 @@ class Executor {
  public:
   // Events go to `events`, a line each. The SAs that would be the kernel's go to `sas` with their
   // keys in clear, which only a test program may do: there they are held against the peer's.
-  Executor(const crypto::Provider& crypto, std::ostream& events, std::ostream& sas)
-      : crypto_(crypto), events_(events), sas_(sas), engine_(crypto, random_) {}
+  Executor(const KeyWatcher& crypto, std::ostream& events, std::ostream& sas)
+      : crypto_(crypto), events_(events), sas_(sas), engine_(crypto, random_, {}) {}
 
   // One line of the script; false is the end.
   [[nodiscard]] bool obey(std::string_view line);
@@ -39,7 +40,7 @@ class Executor {
   void report(const core::Event& event);
   [[nodiscard]] std::string name_of(TunnelId id) const;
 
-  const crypto::Provider& crypto_;
+  const KeyWatcher& crypto_;
   std::ostream& events_;
   std::ostream& sas_;
   SystemRandom random_;

@@ -1,11 +1,12 @@
 // The engine opposite another daemon: real sockets, real time, real cryptography, no kernel.
 //
-//   first_contact --commands FIFO --sas FILE --export-keys FILE
+//   first_contact --commands FIFO --sas FILE --export-keys FILE --export-v1-keys FILE
 //
 // FIFO is made, and read to the end of the process, a command a line: `tunnel KEY=VALUE...` (see
 // tunnel_line.h), `up|down|reauth|rekey-child|rekey-ike|probe|forget NAME`, `status`, `quit`. What
-// happens is told on standard output. Keys, of tests only, go to the two other files: the kernel
-// SAs as `ip xfrm state` would name them, and IKE SAs as Wireshark's ikev2_decryption_table.
+// happens is told on standard output. Keys, of tests only, go to the other files: the kernel SAs as
+// `ip xfrm state` would name them, and IKE SAs as Wireshark's ikev2_decryption_table and
+// ikev1_decryption_table.
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -45,7 +46,8 @@ int run(const std::map<std::string, std::string>& options) {
   }
   std::ofstream sas(options.at("--sas"));
   std::ofstream keys(options.at("--export-keys"));
-  const KeyWatcher watcher(**provider, keys);
+  std::ofstream v1_keys(options.at("--export-v1-keys"));
+  const KeyWatcher watcher(**provider, keys, v1_keys);
   Executor executor(watcher, std::cout, sas);
   const UniqueFd commands = open_commands(options.at("--commands"));
   std::cout << "ready" << std::endl;
@@ -72,7 +74,8 @@ int main(int argc, char** argv) {
   try {
     return ipsec::interop::run(options);
   } catch (const std::out_of_range&) {
-    std::cerr << "usage: first_contact --commands FIFO --sas FILE --export-keys FILE\n";
+    std::cerr << "usage: first_contact --commands FIFO --sas FILE --export-keys FILE "
+                 "--export-v1-keys FILE\n";
     return ipsec::interop::kWrongUsage;
   } catch (const std::exception& error) {
     std::cerr << "first_contact: " << error.what() << '\n';

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Goal: of ten tunnels one is edited: its range, its IKE policy, its IPsec policy, its key. That one
-# reconnects by itself and has what was asked for, and ipsecd sends nothing of it in clear
-# meanwhile; the other nine keep their IKE and IPsec SAs and lose no packet. A tunnel that is
-# deleted takes its SAs, policies and routes with it, here and at charon, and disturbs the others no
-# more than an edit does.
+# Goal: of ten tunnels, half of them of IKEv1, one is edited: its range, its IKE policy, its IPsec
+# policy, its mode, its IKE version, its key. That one reconnects by itself and has what was asked
+# for, and ipsecd sends nothing of it in clear meanwhile; the other nine keep their IKE and IPsec SAs
+# and lose no packet. A tunnel that is deleted takes its SAs, policies and routes with it, here and at
+# charon, and disturbs the others no more than an edit does.
 # Method: charon takes the new settings beforehand, which changes nothing of what is up. A hundred
 # datagrams a second go each way through each of the nine meanwhile, and are counted. As many go
 # through the edited one: its gap loses some, and the watch on the wire would see those that pass in
@@ -13,24 +13,29 @@
 #   host-left ------ gw-left: ipsecd ===== wire ===== gw-right: charon ------ host-right
 #   10.1.N.10          203.0.113.1                      203.0.113.(10+N)      10.2.N.10
 #
-# time limit: 240
+# time limit: 300
 # shellcheck source-path=SCRIPTDIR source=gateway_peer.sh
 . "$(dirname "$0")/gateway_peer.sh"
 
-readonly tunnels=(1 2 3 4 5 6 7 8 9 10) deleted=5
+readonly tunnels=(1 2 3 4 5 6 7 8 9 10) in_v1=(6 7 8 9 10) deleted=5
 readonly other_key=another-key-for-tests
 # A machine under load sends fewer, and some there must be.
-readonly flow_s=8 at_least_sent=$((8 * 25))
+readonly flow_s=6 at_least_sent=$((6 * 25))
 
 main() {
   peer_topology "${#tunnels[@]}"
   clear_is_seen "${tunnels[@]}"
   local n
   left_site "${#tunnels[@]}"
-  for n in "${tunnels[@]}"; do left_tunnel "$n"; done
+  for n in 1 2 3 4 5; do left_tunnel "$n"; done
+  for n in "${in_v1[@]}"; do
+    # The first message of a quick mode has the only group there is, and charon by itself has none.
+    left_tunnel "$n" $'ike = { version = 1 }\nipsec = { pfs = ["none"] }'
+    differs[$n]=version=1
+  done
   left_start
   clear_is_blocked "${tunnels[@]}"
-  right_start
+  right_start "i_dont_care_about_security_and_use_aggressive_mode_psk = yes"
   charon_has
   wait_connected "${tunnels[@]}"
   pass left "${tunnels[@]}"
@@ -38,7 +43,12 @@ main() {
   a_range
   an_ike_policy
   an_ipsec_policy
-  a_key
+  a_range_in_v1
+  policies_in_v1
+  a_mode
+  another_version
+  a_key 4
+  a_key 10
   a_tunnel_goes
   none_of_ours_in_clear
   clear_passes_where_no_tunnel_is
@@ -84,14 +94,55 @@ an_ipsec_policy() {
   charon_uses 3 ESP:AES_CBC-192/HMAC_SHA2_384_192
 }
 
+a_range_in_v1() {
+  say "t6: half of the peer's range"
+  differs[6]+=" child.local_ts=10.2.6.0/25"
+  charon_has
+  edit 6 --peer-cidrs 10.2.6.0/25
+  expect_eq "$(policies_of 6)" "dst 10.2.6.0/25" "destinations of t6 in the kernel"
+}
+
+policies_in_v1() {
+  say "t7: other policies"
+  differs[7]+=" proposals=aes256-sha512-modp2048 child.esp_proposals=aes192-sha384"
+  charon_has
+  edit 7 --ike-encryption aes256 --ike-integrity sha512 --ike-dh modp2048 \
+    --ipsec-encryption aes192 --ipsec-integrity sha384 --ipsec-pfs none
+  charon_uses 7 AES_CBC-256/HMAC_SHA2_512_256/PRF_HMAC_SHA2_512/MODP_2048
+  charon_uses 7 ESP:AES_CBC-192/HMAC_SHA2_384_192
+}
+
+a_mode() {
+  say "t8: aggressive mode"
+  differs[8]+=" aggressive=yes"
+  charon_has
+  edit 8 --ike-mode aggressive
+  charon_log_has "203\.0\.113\.1 is initiating a Aggressive Mode IKE_SA" || fail "it is main mode still"
+}
+charon_log_has() { grep -qE "$1" "$scratch/charon-says.log"; }
+
+another_version() {
+  say "t9: IKEv2, and t2: IKEv1"
+  differs[9]=version=2
+  charon_has
+  edit 9 --ike-version 2
+  charon_uses 9 IKEv2
+  differs[2]="version=1 proposals=aes256-sha512-ecp384"
+  charon_has
+  edit 2 --ike-version 1 --ipsec-pfs none
+  charon_uses 2 IKEv1
+}
+
 a_key() {
-  say "t4: another key"
+  local n=$1 outside
+  right_outside "$n"
+  say "t$n: another key"
   # Named after one end only, charon would take the key of all before it.
-  charon_secrets+=$'\nike-4 {\n id-right = 203.0.113.14\n id-left = '$left_outside
+  charon_secrets+=$'\nike-'$n$' {\n id-right = '$outside$'\n id-left = '$left_outside
   charon_secrets+=$'\n secret = '$other_key$'\n}'
   charon_has
   (umask 077 && printf '%s' "$other_key" >"$scratch/other-key")
-  edit 4 --psk-file "$scratch/other-key"
+  edit "$n" --psk-file "$scratch/other-key"
 }
 
 # edit N OPTION...
@@ -160,7 +211,8 @@ the_others() {
   for n in "${tunnels[@]}"; do [ "$n" = "$1" ] || others+=("$n"); done
 }
 
-# Of the SAs with charon's addresses of these tunnels.
+# Of the SAs with charon's addresses of these tunnels that have keys: what a packet asked for while an
+# SA went has its SPI too, for half a minute.
 spis_of() {
   local n outside addresses=' '
   for n; do
@@ -169,7 +221,8 @@ spis_of() {
   done
   quietly_in_ns "${in_namespace:-gw-left}" ip xfrm state list nokeys | awk -v of="$addresses" '
     $1 == "src" { is_one = index(of, " " $2 " ") || index(of, " " $4 " ") }
-    is_one && $1 == "proto" { print $4 }' | sort
+    $1 == "proto" { spi = $4 }
+    is_one && $1 ~ /^(aead|enc|auth-trunc)$/ && spi { print spi; spi = "" }' | sort
 }
 spis_differ() {
   local now
@@ -201,7 +254,7 @@ some_came() {
   for side in left right; do
     wait_until 120 "$1-$side ends" has_ended "${processes[$1-$side]}"
     unset "processes[$1-$side]"
-    read -r pair sent received <<<"$(grep , "$scratch/$1-$side.log")"
+    read -r pair sent received _ <<<"$(grep , "$scratch/$1-$side.log")"
     [ "$received" -gt 0 ] || fail "$1: of $pair nothing came, and $sent were sent"
     printf 'ok %s: %s sent %s, %s came to it\n' "$1" "$side" "$sent" "$received" >&2
   done

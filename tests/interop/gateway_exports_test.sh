@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
 # Goal: what ipsecd exports for the peer's side, as swanctl.conf and as ipsec.conf with its secrets,
-# is loaded by strongSwan unchanged, and the tunnels come up with ipsecd. And the other way: files in
-# the shape of strongSwan's own examples, written for this end, are taken over by `ipsecctl import`,
-# and the tunnels come up with a charon that has the other end of each.
+# is loaded by strongSwan unchanged, and the tunnels come up with ipsecd, in IKEv2 and in IKEv1. And
+# the other way: files in the shape of strongSwan's own examples, written for this end, are taken over
+# by `ipsecctl import`, and the tunnels come up with a charon that has the other end of each.
 # Method: one charon after another in the same place, so that each form stands by itself.
 #
 #   host-left ------ gw-left: ipsecd ===== wire ===== gw-right: charon ------ host-right
 #   10.1.N.10          203.0.113.1                      203.0.113.(10+N)      10.2.N.10
 #
 #   t1  nothing named                      t2  named algorithms, and names as identities
+#   t3  IKEv1, nothing else named          t4  IKEv1 in aggressive mode, as t2
+#   t5  IKEv1, two ranges with two, begun by charon
 #
 # time limit: 180
 # shellcheck source-path=SCRIPTDIR source=gateway_peer.sh
@@ -18,17 +20,28 @@ readonly starter=/usr/lib/ipsec/starter
 readonly named='ike = { encryption = ["aes256"], integrity = ["sha384"], dh = [20],
   local_id = "left.example.net", peer_id = "right.example.net" }
 ipsec = { encryption = ["aes128gcm16"], pfs = [19] }'
+readonly named_v1='ike = { version = 1, mode = "aggressive", encryption = ["aes256"],
+  integrity = ["sha384"], dh = [20], local_id = "left.example.net", peer_id = "old.example.net" }
+ipsec = { encryption = ["aes128gcm16"], pfs = ["none"] }'
+readonly ranges_v1='start = "respond"
+local_cidrs = ["10.1.5.0/24", "10.1.6.0/24"]
+peer_cidrs = ["10.2.5.0/24", "10.2.6.0/24"]
+ike = { version = 1 }'
+readonly exported=(1 2 3 4 5)
 readonly imported_key=a-key-of-the-imported
 
 main() {
   [ -x "$starter" ] || fail "no $starter: run scripts/setup"
-  peer_topology 2
-  clear_is_seen 1 2
-  left_site 2
+  peer_topology 6
+  clear_is_seen "${exported[@]}"
+  left_site 6
   left_tunnel 1
   left_tunnel 2 "${named//$'\n'  / }"
+  left_tunnel 3 'ike = { version = 1 }'
+  left_tunnel 4 "${named_v1//$'\n'  / }"
+  left_tunnel 5 "$ranges_v1"
   left_start
-  clear_is_blocked 1 2
+  clear_is_blocked "${exported[@]}"
   watch_clear
   swanctl_takes_it
   starter_takes_it
@@ -42,10 +55,10 @@ main() {
 
 # --- out ---------------------------------------------------------------------------------------
 
-# exports FORMAT: of both tunnels, one behind the other.
+# exports FORMAT: of all tunnels, one behind the other.
 exports() {
   local n
-  for n in 1 2; do
+  for n in "${exported[@]}"; do
     ask tunnel export "t$n" --format "$1" --side peer --show-secrets
   done
 }
@@ -53,29 +66,35 @@ exports() {
 swanctl_takes_it() {
   say "swanctl.conf"
   exports swanctl >"$scratch/swanctl.conf"
-  right_start
+  right_start "$aggressive_too"
   swan --load-all --file "$scratch/swanctl.conf"
-  both_are_up
+  all_are_up
 }
 
 # It waits for charon's process id file to appear, so none may be there before.
 starter_takes_it() {
   say "ipsec.conf"
   stop charon
-  wait_until 20 "neither is connected" none_is_connected
+  wait_until 20 "none is connected" none_is_connected
   exports ipsec.conf >"$scratch/ipsec.conf"
   sed -n 's/^#secrets: //p' "$scratch/ipsec.conf" >"$scratch/ipsec.secrets"
   printf '%s\n' "umount /run/charon.pid" "rm -f /run/charon.pid" \
     "exec $starter --nofork --conf $scratch/ipsec.conf" >"$scratch/starter"
-  charon_more_plugins=stroke charon_launch="bash $scratch/starter" right_start
-  both_are_up
+  charon_more_plugins=stroke charon_launch="bash $scratch/starter" \
+    right_start "$aggressive_too"
+  all_are_up
 }
 
-both_are_up() {
-  wait_connected 1 2
-  pass left 1 2
-  pass right 1 2
+# The export says so in its heading.
+readonly aggressive_too="i_dont_care_about_security_and_use_aggressive_mode_psk = yes"
+
+all_are_up() {
+  wait_connected "${exported[@]}"
+  wait_until 20 "all pairs of t5 are up" all_pairs_are_up 5
+  pass left "${exported[@]}" 6
+  pass right "${exported[@]}" 6
 }
+all_pairs_are_up() { [ "$(status_of "$1" "it['pairs_up'], it['pairs']")" = "4 4" ]; }
 
 # --- in ----------------------------------------------------------------------------------------
 

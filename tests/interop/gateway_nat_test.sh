@@ -2,23 +2,25 @@
 # Goal: ipsecd and charon through NAT, on either side and on both. Two peers behind one NAT are told
 # apart by the private addresses they name themselves by; a tunnel lives on when the NAT gives other
 # ports or another address, whoever is behind it; the peer is taken from any address, or from its
-# NAT's.
+# NAT's. With charon so it is in IKEv2, and beside it in IKEv1's main mode.
 # Method: a router before either side hides it or does not. Its masquerade takes ports of a range, so
 # that no port seen outside is the inner one. Pings pass in clear beforehand.
 #
 #   host-left ---- gw-left: ipsecd ---- edge-left ==== wire ==== edge-right -+- gw-right: charon ---- host-right
 #     192.168.1.0/24     10.0.9.0/24       203.0.113.0/24      10.0.8.0/24   |       192.168.3.0/24
+#     192.168.5.0/24, IKEv1                                                  |       192.168.7.0/24, IKEv1
 #                                                                            +- gw-third: ipsecd --- host-third
 #                                                                                    192.168.4.0/24
 #
 # kernel: qemu
-# time limit: 400
+# time limit: 500
 # shellcheck source-path=SCRIPTDIR source=../netns/nat.sh
 . "$(dirname "$0")/../netns/nat.sh"
 # shellcheck source-path=SCRIPTDIR source=charon.sh
 . "$(dirname "$0")/charon.sh"
 
 readonly left=10.0.9.2 right=10.0.8.2 third=10.0.8.3
+readonly left_name=left.example.com right_name=right.example.com
 readonly left_outside=203.0.113.1 right_outside=203.0.113.2 other_outside=203.0.113.7
 # shellcheck disable=SC2034  # read by charon.sh
 charon_namespace=gw-right
@@ -30,7 +32,7 @@ main() {
   local subnet
   [ -x "$charon_program" ] || fail "no $charon_program: run scripts/setup"
   topology
-  for subnet in 3 4; do pings $subnet || fail "192.168.$subnet.0/24 does not answer in clear"; done
+  for subnet in 3 4 7; do pings $subnet || fail "192.168.$subnet.0/24 does not answer in clear"; done
   start_charon "keep_alive = 5s"
   wait_until 20 "charon is ready" test -S "$scratch/charon.vici"
   capture_start wire left
@@ -69,15 +71,23 @@ topology() {
   make_host host-third 4
   make_inner_gateway gw-left 1 $left 10.0.9.1
   make_inner_gateway gw-right 3 $right 10.0.8.1
+  ip_lines host-left <<<"address add 192.168.5.10/24 dev eth0"
+  ip_lines gw-left <<<"address add 192.168.5.1/24 dev lan"
+  ip_lines host-right <<<"address add 192.168.7.10/24 dev eth0"
+  ip_lines gw-right <<<"address add 192.168.7.1/24 dev lan"
   make_inner_gateway gw-third 4 $third 10.0.8.1
   ip_lines edge-right <<END
 link add inside type bridge stp_state 0 mcast_snooping 0
 link set right master inside up
 link set third master inside up
 END
-  make_edge edge-left 10.0.9.1 $left_outside $right_outside <<<"route add 192.168.1.0/24 via $left"
+  make_edge edge-left 10.0.9.1 $left_outside $right_outside <<END
+route add 192.168.1.0/24 via $left
+route add 192.168.5.0/24 via $left
+END
   make_edge edge-right 10.0.8.1 $right_outside $left_outside <<END
 route add 192.168.3.0/24 via $right
+route add 192.168.7.0/24 via $right
 route add 192.168.4.0/24 via $third
 END
 }
@@ -114,6 +124,11 @@ declare_left() {
   site_peer gw-left third 0.0.0.0
   site_tunnel gw-left to-right right 3 $left $right
   site_tunnel gw-left to-third third 4 $left $third
+  more_of_site gw-left 5
+  site_peer gw-left right-v1 "$1"
+  # The first message of a quick mode has the only group there is, and charon by itself has none.
+  site_ike="version = 1" site_more='ipsec = { pfs = ["none"] }' \
+    site_tunnel gw-left to-right-v1 right-v1 7 $left_name $right_name
 }
 
 left_reloads() { kill -HUP "${processes[ipsecd-gw-left]}"; }
@@ -124,19 +139,47 @@ declare_third() {
   site_tunnel gw-third to-left left 1 $third $left
 }
 
-# charon_dials ADDRESS [SETTING...]: it asks for its child again whenever that was ended.
+# charon_dials ADDRESS [SETTING...]: it asks for its children again whenever they were ended.
 charon_dials() {
   local address=$1
+  local behind=("local.id=$right" "remote.id=$left" child.local_ts=192.168.3.0/24
+    child.remote_ts=192.168.1.0/24)
+  # What says that it has no other SA makes charon forget all of the same two names.
+  local behind_v1=(version=1 "local.id=$right_name" "remote.id=$left_name"
+    child.local_ts=192.168.7.0/24 child.remote_ts=192.168.5.0/24)
+  local both=("local_addrs=$right" "remote_addrs=$address" dpd_delay=5s child.dpd_action=restart
+    child.close_action=start)
   shift
-  connection 1 local_addrs=$right "remote_addrs=$address" local.id=$right remote.id=$left \
-    dpd_delay=5s child.local_ts=192.168.3.0/24 child.remote_ts=192.168.1.0/24 \
-    child.dpd_action=restart child.close_action=start "$@" | load_connections
+  {
+    connection 1 "${both[@]}" "${behind[@]}" "$@"
+    connection 2 "${both[@]}" "${behind_v1[@]}" "$@"
+  } | load_connections
+}
+charon_begins() {
+  swan --initiate --child n1
+  swan --initiate --child n2
+}
+charon_ends() {
+  swan --terminate --ike c1 || true
+  swan --terminate --ike c2 || true
 }
 
 # --- what is seen of them --------------------------------------------------------------------------
 
-pings() { quietly_in_ns host-left ping -q -c 1 -W 1 "192.168.$1.10"; }
-pings_back() { quietly_in_ns host-right ping -q -c 1 -W 1 192.168.1.10; }
+pings() {
+  local from=1
+  [ "$1" != 7 ] || from=5
+  quietly_in_ns host-left ping -q -c 1 -W 1 -I 192.168.$from.10 "192.168.$1.10"
+}
+pings_back() {
+  quietly_in_ns host-right ping -q -c 1 -W 1 -I 192.168.3.10 192.168.1.10 &&
+    quietly_in_ns host-right ping -q -c 1 -W 1 -I 192.168.7.10 192.168.5.10
+}
+
+# of_both COMMAND...: of either tunnel with charon.
+of_both() {
+  for tunnel in to-right-v1 to-right; do "$@"; done
+}
 
 # expect_carries SUBNET...: from the left, both ways in the end.
 expect_carries() {
@@ -161,9 +204,10 @@ two_behind_one_nat() {
   gateway_start gw-left
   gateway_start gw-third
   charon_dials $left
-  swan --initiate --child n1
-  expect_carries 3 4
+  charon_begins
+  expect_carries 3 4 7
   left_sees to-right $right
+  left_sees to-right-v1 $right_name
   left_sees to-third $third
 }
 
@@ -175,18 +219,21 @@ left_sees() {
   remote_is gw-left $right_outside 20000 20999 || fail "$1 sees its peer elsewhere"
 }
 
+sees_its_peer_at() { remote_is gw-left "$@" || fail "$tunnel sees its peer elsewhere"; }
+nat_is() { expect_eq "$(seen_at gw-left "ike['nat']")" "$1" "NAT of $tunnel"; }
+
 their_nat_changes() {
   say "their NAT gives other ports, then their line gets another address"
   local before
   before=$(spis_at gw-left)
   nat_maps_to edge-right 30000-30999
   line_has edge-right $right_outside $left_outside
-  expect_carries 3 4
-  wait_until 10 "to-right has followed" remote_is gw-left $right_outside 30000 30999
+  expect_carries 3 4 7
+  of_both wait_until 10 "it has followed" remote_is gw-left $right_outside 30000 30999
   line_has edge-right $other_outside $left_outside
   ip_lines edge-left <<<"route replace default via $other_outside"
-  expect_carries 3 4
-  wait_until 10 "to-right has followed" remote_is gw-left $other_outside 30000 30999
+  expect_carries 3 4 7
+  of_both wait_until 10 "it has followed" remote_is gw-left $other_outside 30000 30999
   tunnel=to-third wait_until 10 "to-third has followed" remote_is gw-left $other_outside 30000 30999
   [ "$(spis_at gw-left)" = "$before" ] || fail "it reconnected"
 }
@@ -199,8 +246,8 @@ the_nats_address_will_do_for_the_peer() {
   declare_left $other_outside
   left_reloads
   wait_until 40 "there are other SAs" spis_differ_from gw-left "$before"
-  expect_carries 3 4
-  remote_is gw-left $other_outside 30000 30999 || fail "it sees its peer elsewhere"
+  expect_carries 3 4 7
+  of_both sees_its_peer_at $other_outside 30000 30999
   [ "$(spis_at gw-third)" = "$third_before" ] || fail "to-third reconnected"
   gateway_end gw-third
 }
@@ -208,13 +255,13 @@ the_nats_address_will_do_for_the_peer() {
 both_behind_nat() {
   say "both behind NAT: charon dials ours, which lets IKE in"
   nat_maps_to edge-left 40000-40999 $left
-  swan --terminate --ike c1 || true
+  charon_ends
   charon_dials $left_outside
-  swan --initiate --child n1
-  expect_carries 3
-  expect_eq "$(seen_at gw-left "ike['nat']")" both "NAT"
+  charon_begins
+  expect_carries 3 7
+  of_both nat_is both
   # The left router still knows who dialled without it, and tells the two apart by the port.
-  remote_is gw-left $other_outside 1024 65535 || fail "it sees its peer elsewhere"
+  of_both sees_its_peer_at $other_outside 1024 65535
   charon_sees_nat "${left_outside}[4500]"
 }
 
@@ -222,12 +269,12 @@ ours_behind_nat() {
   say "only ours behind NAT, where nothing is let in"
   nat_maps_to edge-left 40000-40999
   nat_is_off edge-right
-  swan --terminate --ike c1 || true
+  charon_ends
   charon_dials %any child.close_action=none child.dpd_action=clear
   declare_left $right
   left_reloads
-  wait_until 40 "our end is behind NAT, charon's is not" is_at gw-left "ike.get('nat')" here
-  expect_carries 3
+  of_both wait_until 40 "our end is behind NAT, charon's is not" is_at gw-left "ike.get('nat')" here
+  expect_carries 3 7
   charon_sees_nat "${left_outside}[40"
 }
 
@@ -237,11 +284,11 @@ our_nat_changes() {
   before=$(spis_at gw-left)
   nat_maps_to edge-left 50000-50999
   line_has edge-left $left_outside $other_outside
-  expect_carries 3
+  expect_carries 3 7
   wait_until 10 "charon has followed" charon_at "${left_outside}[50"
   line_has edge-left $right_outside $other_outside
   ip_lines edge-right <<<"route replace default via $right_outside"
-  expect_carries 3
+  expect_carries 3 7
   wait_until 10 "charon has followed" charon_at "${right_outside}[50"
   [ "$(spis_at gw-left)" = "$before" ] || fail "it reconnected"
 }

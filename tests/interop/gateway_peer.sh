@@ -84,13 +84,14 @@ END
   done >>"$site_file"
 }
 
-# What is given comes last, so that it may end in a table. It may name ranges of its own.
+# What is given comes last, so that it may end in a table. It may name ranges of its own; the key is
+# $tunnel_key, or what $tunnel_key_of says.
 left_tunnel() {
   local ranges
   printf -v ranges 'local_cidrs = ["10.1.%s.0/24"]\npeer_cidrs = ["10.2.%s.0/24"]' "$1" "$1"
   if [[ ${2:-} = *_cidrs\ =* || ${2:-} = *rules\ =* ]]; then ranges=''; fi
   printf '[[tunnel]]\nname = "t%s"\ngateway = "gw"\npeer = "p%s"\npsk = "%s"\n%s\n%s\n' "$1" "$1" \
-    "$tunnel_key" "$ranges" "${2:-}" >>"$site_file"
+    "${tunnel_key_of:-$tunnel_key}" "$ranges" "${2:-}" >>"$site_file"
 }
 
 right() {
@@ -185,7 +186,10 @@ watch_clear() { capture_start wire left clear "$in_clear"; }
 
 expect_none_in_clear() {
   capture_stop clear
-  expect_eq "$(packets clear)" 0 "packets of the hosts in clear on the wire"
+  local seen
+  seen=$(packets clear)
+  [ "$seen" = 0 ] || tcpdump -n -r "$scratch/clear.pcap" -c 10 2>/dev/null >&2
+  expect_eq "$seen" 0 "packets of the hosts in clear on the wire"
 }
 
 clear_is_seen() {

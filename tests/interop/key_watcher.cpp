@@ -1,9 +1,12 @@
 #include "tests/interop/key_watcher.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <ostream>
 
 #include <fmt/format.h>
+
+#include "ike/wire/header.h"
 
 namespace ipsec::interop {
 namespace {
@@ -13,6 +16,10 @@ constexpr std::size_t kSpisBytes = 16;
 constexpr std::size_t kSpiDigits = 16;
 constexpr std::size_t kFlagsOffset = 19;
 constexpr std::uint8_t kInitiatorFlag = 0x08;
+// RFC 2408 3.1
+constexpr std::size_t kCookieBytes = 8;
+constexpr std::size_t kVersionOffset = 17;
+constexpr std::uint8_t kVersion1 = 0x10;
 
 // Empty where Wireshark cannot decipher it.
 std::string wireshark_name(const EncryptionRow& row) {
@@ -74,7 +81,45 @@ class WatchedEnvelope final : public crypto::Envelope {
   DirectionKeys keys_;
 };
 
+class WatchedCbc final : public crypto::Cbc {
+ public:
+  WatchedCbc(std::unique_ptr<crypto::Cbc> inner, std::shared_ptr<V1KeyTable> table, ByteView key)
+      : inner_(std::move(inner)), table_(std::move(table)), key_(to_bytes(key)) {}
+
+  [[nodiscard]] std::size_t block_size() const override { return inner_->block_size(); }
+  [[nodiscard]] std::expected<Bytes, Misuse> encrypt(ByteView iv,
+                                                     ByteView plaintext) const override {
+    auto ciphertext = inner_->encrypt(iv, plaintext);
+    if (ciphertext) table_->encrypted(*ciphertext, key_);
+    return ciphertext;
+  }
+  [[nodiscard]] std::optional<Bytes> decrypt(ByteView iv, ByteView ciphertext) const override {
+    return inner_->decrypt(iv, ciphertext);
+  }
+
+ private:
+  std::unique_ptr<crypto::Cbc> inner_;
+  std::shared_ptr<V1KeyTable> table_;
+  Bytes key_;
+};
+
 }  // namespace
+
+void V1KeyTable::encrypted(ByteView ciphertext, ByteView key) {
+  messages_.push_back({to_bytes(ciphertext), to_hex(key)});
+  if (messages_.size() > kKept) messages_.pop_front();
+}
+
+void V1KeyTable::sent(ByteView datagram) {
+  const bool v1 = datagram.size() > wire::kHeaderSize && datagram[kVersionOffset] == kVersion1;
+  if (!v1 || messages_.empty()) return;
+  const ByteView body = datagram.subspan(wire::kHeaderSize);
+  const auto found = std::ranges::find_if(
+      messages_, [&](const Message& message) { return equal(message.ciphertext, body); });
+  if (found == messages_.end()) return;
+  const std::string cookie = to_hex(datagram.first(kCookieBytes));
+  if (written_.insert(cookie).second) out_ << cookie << ',' << found->key << std::endl;
+}
 
 void KeyTable::note(ByteView head, const DirectionKeys& keys) {
   if (head.size() <= kFlagsOffset) return;
@@ -108,6 +153,12 @@ std::unique_ptr<crypto::Envelope> KeyWatcher::envelope(const EncryptionRow& encr
       std::move(made), table_,
       DirectionKeys{std::string(encryption.name), wireshark_name(encryption),
                     to_hex(encryption_key), wireshark_name(integrity), to_hex(integrity_key)});
+}
+
+std::unique_ptr<crypto::Cbc> KeyWatcher::cbc(const EncryptionRow& encryption, ByteView key) const {
+  auto made = inner_.cbc(encryption, key);
+  if (made == nullptr) return nullptr;
+  return std::make_unique<WatchedCbc>(std::move(made), v1_table_, key);
 }
 
 }  // namespace ipsec::interop

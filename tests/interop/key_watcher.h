@@ -2,14 +2,19 @@
 //
 // The engine tells nobody its keys, and need not: it asks its Provider for an envelope a direction,
 // with the keys, and each message sealed or opened begins with the SPIs and says whose it is. That
-// is all a line of Wireshark's ikev2_decryption_table holds. For tests only: a product that could
+// is all a line of Wireshark's ikev2_decryption_table holds. Of IKEv1 the Provider sees no header:
+// there the message that goes out tells whose its ciphertext is, for a line of
+// ikev1_decryption_table. For tests only: a product that could
 // do this would be a product that gives keys away.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <iosfwd>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -44,10 +49,33 @@ class KeyTable {
   std::map<std::string, Entry> entries_;
 };
 
+// The key of an SA is known with its cookies once a message of ours was sent under it. A message
+// is encrypted before it is sent, so the last few are enough.
+class V1KeyTable {
+ public:
+  explicit V1KeyTable(std::ostream& out) : out_(out) {}
+  void encrypted(ByteView ciphertext, ByteView key);
+  void sent(ByteView datagram);
+
+ private:
+  static constexpr std::size_t kKept = 64;
+  struct Message {
+    Bytes ciphertext;
+    std::string key;
+  };
+  std::ostream& out_;
+  std::deque<Message> messages_;
+  std::set<std::string> written_;  // initiator's cookies
+};
+
 class KeyWatcher final : public crypto::Provider {
  public:
-  KeyWatcher(const crypto::Provider& inner, std::ostream& out)
-      : inner_(inner), table_(std::make_shared<KeyTable>(out)) {}
+  KeyWatcher(const crypto::Provider& inner, std::ostream& out, std::ostream& v1_out)
+      : inner_(inner),
+        table_(std::make_shared<KeyTable>(out)),
+        v1_table_(std::make_shared<V1KeyTable>(v1_out)) {}
+
+  void sent(ByteView datagram) const { v1_table_->sent(datagram); }
 
   [[nodiscard]] Bytes digest(HashId hash, std::initializer_list<ByteView> parts) const override {
     return inner_.digest(hash, parts);
@@ -59,19 +87,21 @@ class KeyWatcher final : public crypto::Provider {
                                                            ByteView encryption_key,
                                                            IntegrityId integrity,
                                                            ByteView integrity_key) const override;
-  // IKEv1's; its SAs stand in another table of Wireshark's.
   [[nodiscard]] std::unique_ptr<crypto::Cbc> cbc(const EncryptionRow& encryption,
-                                                 ByteView key) const override {
-    return inner_.cbc(encryption, key);
-  }
+                                                 ByteView key) const override;
   [[nodiscard]] Result<std::unique_ptr<crypto::KeyExchange>> generate(
       GroupId group) const override {
     return inner_.generate(group);
+  }
+  [[nodiscard]] Result<std::unique_ptr<crypto::KeyExchange>> import_private(
+      GroupId group, const Secret& private_value) const override {
+    return inner_.import_private(group, private_value);
   }
 
  private:
   const crypto::Provider& inner_;
   std::shared_ptr<KeyTable> table_;
+  std::shared_ptr<V1KeyTable> v1_table_;
 };
 
 }  // namespace ipsec::interop

@@ -1,6 +1,7 @@
-// IKE_SA_INIT requests from addresses that are not the sender's, so many a second.
+// IKE_SA_INIT requests from addresses that are not the sender's, so many a second; or, where a name
+// is given, openings of IKEv1's aggressive mode by who says that this is his.
 //
-//   spoof_flood A_SECOND SECONDS SOURCES TARGET
+//   spoof_flood A_SECOND SECONDS SOURCES TARGET [NAME]
 //
 // SOURCES is a CIDR of IPv4, whose addresses take turns; TARGET the address whose port 500 is
 // flooded. Tells `sent=N` at the end. A sender that cannot keep up sends fewer, and says so by the
@@ -16,7 +17,9 @@
 #include <chrono>
 #include <cstring>
 #include <exception>
+#include <functional>
 #include <iostream>
+#include <memory>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -29,6 +32,7 @@
 #include "ike/base/endpoint.h"
 #include "ike/base/unique_fd.h"
 #include "tests/interop/init_requests.h"
+#include "tests/interop/v1_openings.h"
 
 namespace ipsec::interop {
 namespace {
@@ -46,7 +50,15 @@ struct Order {
   unsigned seconds = 0;
   Cidr sources;
   Address target;
+  std::string name;  // empty: IKEv2
 };
+
+std::function<Bytes()> messages_of(const Order& order) {
+  if (order.name.empty()) {
+    return [requests = std::make_shared<InitRequests>()] { return requests->next(); };
+  }
+  return [openings = std::make_shared<V1Openings>(order.name)] { return openings->next(); };
+}
 
 std::uint32_t host_order(const Address& address) {
   std::uint32_t out = 0;
@@ -97,7 +109,7 @@ void send_all(int socket, std::uint32_t target, std::vector<Bytes>& packets) {
 void run(const Order& order) {
   const UniqueFd socket(::socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW));
   if (!socket) throw std::system_error(errno, std::generic_category(), "socket");
-  InitRequests requests;
+  const auto next_message = messages_of(order);
   const std::uint32_t first = host_order(order.sources.network());
   const std::uint32_t count = 1U << static_cast<unsigned>(32 - order.sources.prefix_length());
   const std::uint32_t target = host_order(order.target);
@@ -110,7 +122,7 @@ void run(const Order& order) {
     std::vector<Bytes> packets;
     for (; sent < due; ++sent) {
       packets.push_back(
-          packet_of(first + static_cast<std::uint32_t>(sent % count), target, requests.next()));
+          packet_of(first + static_cast<std::uint32_t>(sent % count), target, next_message()));
     }
     send_all(socket.get(), target, packets);
     std::this_thread::sleep_for(kTurn);
@@ -135,8 +147,8 @@ Order order_of(std::span<char*> arguments) {
       target->family() != Family::v4) {
     throw std::invalid_argument("SOURCES and TARGET are of IPv4");
   }
-  return {number(arguments[0], kMostASecond), number(arguments[1], kMostSeconds), *sources,
-          *target};
+  return {number(arguments[0], kMostASecond), number(arguments[1], kMostSeconds), *sources, *target,
+          arguments.size() > 4 ? arguments[4] : ""};
 }
 
 }  // namespace
@@ -144,8 +156,8 @@ Order order_of(std::span<char*> arguments) {
 
 int main(int argc, char** argv) {
   const std::span arguments(argv, static_cast<std::size_t>(argc));
-  if (argc != 5) {
-    std::cerr << "usage: spoof_flood A_SECOND SECONDS SOURCES TARGET\n";
+  if (argc != 5 && argc != 6) {
+    std::cerr << "usage: spoof_flood A_SECOND SECONDS SOURCES TARGET [NAME]\n";
     return ipsec::interop::kWrongUsage;
   }
   try {

@@ -191,11 +191,19 @@ core::ChildConfig take_child(Fields& fields, const core::TunnelConfig& tunnel) {
   return child;
 }
 
+void take_version(Fields& fields, core::TunnelConfig& tunnel) {
+  const auto version = take(fields, "version").value_or("2");
+  if (version != "1" && version != "2") throw WrongLine("no version: " + version);
+  if (version == "1") tunnel.version = core::IkeVersion::v1;
+  tunnel.aggressive = take(fields, "aggressive").value_or("no") == "yes";
+}
+
 core::TunnelConfig read_tunnel(std::string_view line, TunnelId id) {
   Fields fields = read_fields(line);
   core::TunnelConfig tunnel;
   tunnel.id = id;
   tunnel.name = take(fields, "name").value_or("");
+  take_version(fields, tunnel);
   take_ends(fields, tunnel);
   tunnel.offers = ike_offers(take(fields, "ike").value_or("auto"));
   tunnel.children.push_back(take_child(fields, tunnel));

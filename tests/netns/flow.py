@@ -5,8 +5,8 @@
 
 Says `ready` once all sockets are bound, and begins when the file GO is there. Each datagram bears its
 number. Stops sending after SECONDS, or once the file GO is gone. Ends when nothing has come for 3 s
-after the last was sent, and prints for each pair how many it sent and how many different ones it received. Where the machine is too slow it sends fewer, never
-several at once. No echoes: of those the kernel itself drops answers when many come together.
+after the last was sent, and prints for each pair how many it sent, how many different ones it received, and
+the first numbers that are missing among those. Where the machine is too slow it sends fewer, never several at once. No echoes: of those the kernel itself drops answers when many come together.
 """
 
 import pathlib
@@ -44,6 +44,11 @@ class Pair:
     def receive(self):
         self.received.add(struct.unpack("!I", self.socket.recv(65536)[:4])[0])
 
+    # The last ones cannot be known here.
+    def missing(self):
+        numbers = [n for n in range(max(self.received, default=0)) if n not in self.received]
+        return ",".join(map(str, numbers[:8])) or "-"
+
 
 def main():
     go, seconds, size, *texts = sys.argv[1:]
@@ -72,7 +77,7 @@ def main():
             heard = time.monotonic()
         now = time.monotonic()
     for pair in pairs.values():
-        print(pair.text, pair.sent, len(pair.received))
+        print(pair.text, pair.sent, len(pair.received), pair.missing())
 
 
 if __name__ == "__main__":

@@ -285,7 +285,7 @@ a_full_disk() {
 written, which is tried again every 30 s: $gw_state/journal.db: cannot "
   nothing_is_lost
   say "a start on a full disk, after a kill"
-  stop ipsecd-gw KILL
+  gateway_crash gw
   gateway_start gw
   nothing_is_lost
   ctl_refuses 1 "$no_room" tunnel set to-other --remarks new

@@ -19,6 +19,7 @@ main() {
   the_tunnel_is_seen
   refusals_say_why
   orders_are_obeyed
+  keys_are_renewed
   a_remark_changes_nothing_and_a_policy_reconnects
   it_is_written_down_and_applied_again
   events_are_kept
@@ -139,6 +140,44 @@ orders_are_obeyed() {
   wait_until 10 "40 pings came back" log_says pings "40 received"
   stop pings
   [ "$(spis)" != "$before" ] || fail "it did not reconnect"
+}
+# Of the traffic, or of the IKE SA, and in each case the other stays.
+keys_are_renewed() {
+  say "rekey"
+  local before now
+  wait_until 10 "there are two SAs" two_sas
+  before=$(all_spis)
+  start host-left rekeyed-pings ping -q -i 0.05 -c 60 192.168.3.10
+  ctl gw-left tunnel rekey to-other
+  wait_until 10 "the traffic has other keys" renewed "$before" 1
+  now=$(all_spis)
+  expect_eq "${now%%$'\n'*}" "${before%%$'\n'*}" "the IKE SA"
+  wait_until 10 "there are two SAs" two_sas
+  before=$(all_spis)
+  ctl gw-left tunnel rekey --ike to-other
+  wait_until 10 "the IKE SA has other keys" renewed "$before" 0
+  now=$(all_spis)
+  expect_eq "${now#*$'\n'}" "${before#*$'\n'}" "the SAs of the traffic"
+  wait_until 10 "60 pings came back" log_says rekeyed-pings "60 received"
+  stop rekeyed-pings
+  ctl gw-left tunnel down to-other
+  wait_until 20 "there are no SAs" no_sas
+  expect_status 0 tunnel rekey to-other
+  expect_words "tunnel 'to-other' is not connected and has no keys to renew"
+  ctl gw-left tunnel up to-other
+  wait_until 20 "it carries pings" ping_passes
+}
+# The IKE SA's, and in the second line those of the children.
+all_spis() {
+  json gw-left "it['tunnels'][0]['ike']['our_spi']" status to-other
+  json gw-left "[c['inbound_spi'] for c in it['tunnels'][0]['children']]" status to-other
+}
+# renewed BEFORE LINE: that line is another, and there is one child.
+renewed() {
+  local before now
+  mapfile -t before <<<"$1"
+  mapfile -t now < <(all_spis)
+  [ "${now[$2]}" != "${before[$2]}" ] && [[ ${now[1]} != *,* ]]
 }
 spis() { quietly_in_ns gw-left ip xfrm state list nokeys | awk '$1 == "proto" { print $4 }' | sort; }
 no_sas() { [ -z "$(spis)" ]; }

@@ -55,7 +55,7 @@ a_killed_daemon_finds_its_device() {
   say "kill -9"
   local before
   before=$(index_of gw-left vpn-other)
-  stop ipsecd-gw-left KILL
+  gateway_crash gw-left
   capture_start wire left killed
   gateway_start gw-left
   wait_until 30 "pings pass" ping_passes

@@ -135,11 +135,11 @@ a_daemon_that_was_deaf_catches_up() {
   wait_until 20 "gw-left has two SAs" has_two_sas gw-left
   before=$(rekeys)
   define_child churned 4 0x1008 0x2008 reqid=8
-  kill -STOP "${processes[ipsecd-gw-left]}"
+  kill -STOP "$(daemon_of ipsecd-gw-left)"
   drive gw-left churn churned 8000
   flow_inwards 2000
   expect_eq "$(rekeys)" "$before" "rekeys by a stopped daemon"
-  kill -CONT "${processes[ipsecd-gw-left]}"
+  kill -CONT "$(daemon_of ipsecd-gw-left)"
   wait_until 10 "it rekeys" has_rekeyed_since "$before"
   flow_inwards 200
 }

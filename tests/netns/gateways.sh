@@ -5,7 +5,7 @@
 #   declare_site NS [TOML]           the file that is applied at its start: the usual site, and what
 #                                    is given goes into its tunnel
 #   gateway_end NS...                each takes its tunnels down and has ended, within end_limit_s
-#   gateway_crash NS                 it has no time to say anything
+#   gateway_crash NS                 daemon and keeper have no time to say anything, and stay away
 #   ctl NS ARGUMENT...               ipsecctl of that daemon
 #   watch NS, moved NS, unwatch NS   what moves in the route tables there in between
 #   flow_between NAME SECONDS SIZE PAIR..., flow_ends NAME, none_lost NAME LEAST
@@ -22,7 +22,7 @@ gateway_start() {
   start "$namespace" "ipsecd-$namespace" ipsecd --config "$scratch/$namespace/ipsecd.toml" \
     --run-dir "$scratch/$namespace/run" --state-dir "$scratch/$namespace/state" \
     --conf-dir "$scratch/$namespace/conf.d" "$@"
-  wait_until 20 "ipsecd in $namespace is ready" log_says "ipsecd-$namespace" event=ready
+  wait_until 60 "ipsecd in $namespace is ready" log_says "ipsecd-$namespace" event=ready
 }
 
 gateway_end() {
@@ -36,8 +36,11 @@ gateway_end() {
 }
 
 gateway_crash() {
-  kill -KILL "${processes[ipsecd-$1]}"
+  local daemon
+  daemon=$(daemon_of "ipsecd-$1")
+  kill -KILL "${processes[ipsecd-$1]}" "$daemon"
   wait "${processes[ipsecd-$1]}" 2>/dev/null || true
+  wait_until 10 "the daemon of $1 is gone" has_ended "$daemon"
 }
 
 # declare_site NS OWN_SUBNET PEER_SUBNET OWN_END PEER_END [LINES OF THE TUNNEL]
@@ -118,6 +121,8 @@ flow_between() {
   local name=$1 seconds=$2 size=$3 pair side reversed=()
   shift 3
   for pair; do reversed+=("${pair#*,},${pair%,*}"); done
+  # Of an earlier one of this name: who is first would send before the other listens.
+  rm -f "$scratch/$name.go"
   start host-left "$name-left" python3 "$flow_program" "$scratch/$name.go" "$seconds" "$size" "$@"
   start host-right "$name-right" python3 "$flow_program" "$scratch/$name.go" "$seconds" "$size" \
     "${reversed[@]}"
@@ -133,22 +138,44 @@ flow_ends() {
   rm "$scratch/$1.go"
 }
 
+# What each kernel says of packets that came to nothing.
+where_packets_went() {
+  local namespace
+  for namespace in host-left gw-left gw-right host-right; do
+    printf -- '--- %s: ' "$namespace" >&2
+    quietly_in_ns "$namespace" cat /proc/net/xfrm_stat /proc/net/netstat /proc/net/snmp 2>/dev/null |
+      awk '$1 ~ /^Xfrm/ { if ($2 > 0) printf "%s %s, ", $1, $2; next }
+        $1 != head { head = $1; split($0, names); next }
+        { for (i = 2; i <= NF; i++) if (names[i] ~ /(Errors|Discards|Drop|Fails|NoPorts|NoRoutes)$/ && $i > 0)
+            printf "%s%s %s, ", $1, names[i], $i }' >&2
+    quietly_in_ns "$namespace" cat /proc/net/dev |
+      awk 'NR > 2 && ($5 > 0 || $13 > 0) { printf "%s dropped %s in, %s out", $1, $5, $13 }' >&2
+    echo >&2
+  done
+}
+
 # none_lost NAME LEAST: of each pair so many at least were sent, and all of them came.
 none_lost() {
-  local side pair sent received total=0
-  local -A came=()
+  local side pair sent received missing total=0 lost=()
+  local -A came=() gaps=()
   for side in left right; do
     wait_until 120 "$1-$side ends" has_ended "${processes[$1-$side]}"
     unset "processes[$1-$side]"
   done
-  while read -r pair sent received; do
-    came[${pair#*,},${pair%,*}]=$received
+  while read -r pair sent received missing; do
+    came[${pair#*,},${pair%,*}]=$received gaps[${pair#*,},${pair%,*}]=$missing
   done < <(grep -h , "$scratch/$1-left.log" "$scratch/$1-right.log")
-  while read -r pair sent received; do
+  while read -r pair sent received missing; do
     [ "$sent" -ge "$2" ] || fail "$1: only $sent datagrams of $pair were sent"
-    [ "$sent" = "${came[$pair]:-}" ] || fail "$1: of $sent datagrams of $pair came ${came[$pair]:-}"
+    [ "$sent" = "${came[$pair]:-}" ] ||
+      lost+=("of $sent datagrams of $pair came ${came[$pair]:-}, not ${gaps[$pair]:-}")
     total=$((total + sent))
   done < <(grep -h , "$scratch/$1-left.log" "$scratch/$1-right.log")
+  if [ "${#lost[@]}" -gt 0 ]; then
+    where_packets_went
+    printf '   %s\n' "${lost[@]}" >&2
+    fail "$1: ${lost[0]}"
+  fi
   [ "$total" -gt 0 ] || fail "$1 sent nothing: $(<"$scratch/$1-left.log")"
   printf 'ok %s: %s datagrams, none lost\n' "$1" "$total" >&2
 }

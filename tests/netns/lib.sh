@@ -4,6 +4,7 @@
 #
 #   in_ns NS CMD...            run CMD in a namespace, printing it first
 #   start NS NAME CMD...       the same in the background; NAME.log is its output; stop NAME
+#   daemon_of NAME             the daemon proper, where NAME is an ipsecd: that is its keeper
 #   wait_until S WHAT CMD...   poll until CMD succeeds, fail after S seconds. Never wait by sleeping
 #   wait_out MS                so long, where nothing may happen
 #   make_disk DIRECTORY KIB    a disk of its own there, to be filled or made read-only
@@ -31,10 +32,13 @@ PATH=${IPSECD_BUILD_DIR:-$repository/build/release}:$PATH
 # The protocol number our routes carry, see `ip route ... proto`.
 readonly ROUTE_PROTO=113
 readonly SKIPPED=77
-readonly poll_interval_s=0.05
+# Between two looks at something: at first that, then a tenth of the time that has passed, at most this.
+readonly poll_at_first_us=50000 poll_at_most_us=200000
 
 # Where failures are told, whatever a check has done to its own standard error.
 exec {narration}>&2
+# Nothing is ever written to it, so that one can wait on it.
+exec {silence}<> <(:)
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/netns.XXXXXX")
 namespaces=() disks=()
 declare -A processes=()
@@ -86,16 +90,16 @@ in_ns() {
   quietly_in_ns "$namespace" "$@"
 }
 
-# `ip` can enter a namespace by itself, which saves starting a second program.
+# What saves starting a second program: `ip` can enter a namespace by itself, and ipsecctl finds its
+# daemon by a path, which is the same in all of them.
 quietly_in_ns() {
   local namespace=$1-$$
   shift
-  if [ "$1" = ip ]; then
-    shift
-    ip -n "$namespace" "$@"
-  else
-    ip netns exec "$namespace" "$@"
-  fi
+  case $1 in
+    ip) shift; ip -n "$namespace" "$@" ;;
+    ipsecctl) "$@" ;;
+    *) ip netns exec "$namespace" "$@" ;;
+  esac
 }
 
 # ip_lines NS: many `ip` commands, one a line on standard input, in one process.
@@ -126,9 +130,12 @@ start() {
   shift 2
   print_command "$namespace" "$@"
   : >"$scratch/$name.log"
-  ip netns exec "$namespace-$$" "$@" </dev/null >"$scratch/$name.log" 2>&1 {narration}>&- &
+  ip netns exec "$namespace-$$" "$@" </dev/null >"$scratch/$name.log" 2>&1 {narration}>&- {silence}>&- &
   processes[$name]=$!
 }
+
+# The keeper's child, the oldest: a trial of a program may be another.
+daemon_of() { pgrep -o -P "${processes[$1]}"; }
 
 is_running() { kill -0 "${processes[$1]}" 2>/dev/null; }
 
@@ -167,17 +174,28 @@ wait_until() {
 
 # wait_out MS: for what must not happen, or not sooner.
 wait_out() {
-  wait_until $(($1 / 1000 + 8)) "$1 ms are over" is_past $((${EPOCHREALTIME/./} + $1 * 1000))
+  printf '.. until %s ms are over\n' "$1" >&2
+  pause_us $(($1 * 1000))
 }
-is_past() { [ "${EPOCHREALTIME/./}" -ge "$1" ]; }
 
 poll() {
-  local deadline_us=$((${EPOCHREALTIME/./} + $1 * 1000000))
+  local begun_us=${EPOCHREALTIME/./} limit_us=$(($1 * 1000000)) passed_us next_us
   shift
   until "$@" >"$scratch/poll" 2>&1; do
-    [ "${EPOCHREALTIME/./}" -lt "$deadline_us" ] || return 1
-    sleep "$poll_interval_s"
+    passed_us=$((${EPOCHREALTIME/./} - begun_us))
+    [ "$passed_us" -lt "$limit_us" ] || return 1
+    next_us=$((passed_us / 10))
+    ((next_us > poll_at_first_us)) || next_us=$poll_at_first_us
+    ((next_us < poll_at_most_us)) || next_us=$poll_at_most_us
+    pause_us "$next_us"
   done
+}
+
+# Without a program, of which each takes as long to start as a short pause lasts.
+pause_us() {
+  local s
+  printf -v s '%d.%06d' $(($1 / 1000000)) $(($1 % 1000000))
+  read -rt "$s" -u "$silence" || true
 }
 
 # --- checks ------------------------------------------------------------------------------------
@@ -487,6 +505,7 @@ dump_everything() {
     printf '\n--- %s, where its threads are\n' "$name" >&2
     # One may end meanwhile.
     describe_threads "${processes[$name]}" >&2 2>/dev/null
+    [[ $name != ipsecd-* ]] || describe_threads "$(daemon_of "$name")" >&2 2>/dev/null
   done
   printf '\n--- %s up, load %s\n' "$(cut -d' ' -f1 /proc/uptime)" "$(</proc/loadavg)" >&2
 }
@@ -506,7 +525,11 @@ remove_everything() {
   local pid namespace disk
   for pid in "${processes[@]}"; do kill -KILL "$pid" 2>/dev/null; done
   for pid in "${processes[@]}"; do wait "$pid" 2>/dev/null; done
-  for namespace in "${namespaces[@]}"; do ip netns delete "$namespace-$$"; done
+  for namespace in "${namespaces[@]}"; do
+    # A daemon goes on without its keeper.
+    for pid in $(ip netns pids "$namespace-$$"); do kill -KILL "$pid" 2>/dev/null; done
+    ip netns delete "$namespace-$$"
+  done
   for disk in "${disks[@]}"; do umount "$disk" || umount -l "$disk"; done
   rm -rf "$scratch"
 }

@@ -11,6 +11,9 @@
 #   site NS SUBNET PUBLIC INNER      begins a file that is applied: a gateway with a private address
 #   site_peer NS NAME ADDRESS
 #   site_tunnel NS NAME PEER PEER_SUBNET LOCAL_ID [PEER_ID]
+#                                    from the newest subnet of the site; what $site_ike says goes
+#                                    into its IKE policy, and $site_more into the tunnel
+#   more_of_site NS SUBNET           another subnet
 #   seen_at NS EXPRESSION            of what status says of $tunnel there, as Python sees it: `it`,
 #                                    its `ike` or {}
 #   is_at NS EXPRESSION VALUE
@@ -86,8 +89,16 @@ peer = "$3"
 local_cidrs = ["$site_subnet"]
 peer_cidrs = ["192.168.$4.0/24"]
 psk = "a-key-for-tests-only"
-ike = { local_id = "$5"${6:+, peer_id = \"$6\"} }
+ike = { local_id = "$5"${6:+, peer_id = \"$6\"}${site_ike:+, $site_ike} }
+${site_more:-}
 END
+}
+
+more_of_site() {
+  local file=$scratch/$1/conf.d/site.toml
+  site_subnet=192.168.$2.0/24
+  sed -i "s|^cidrs = \[\(.*\)\]|cidrs = [\1, \"$site_subnet\"]|" "$file"
+  printf '[[subnet]]\nname = "lan-%s"\nvpc = "vpc"\ncidr = "%s"\n' "$2" "$site_subnet" >>"$file"
 }
 
 seen_at() {

@@ -7,6 +7,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "ike/core/sa/archive.h"
 #include "ike/daemon/board.h"
 #include "tests/sim/pair.h"
 
@@ -277,4 +278,45 @@ TEST_CASE("what the path costs is told, and goes on over a rekey", "[board]") {
   it.pair.world.order(Pair::kLeft, 1, core::Order::probe);
   it.run_for(1s);
   CHECK(it.view().ike->round_trip_us == 2'000);
+}
+
+TEST_CASE("a board goes on where the one before it was", "[board]") {
+  Watched it;
+  it.pair.configure();
+  REQUIRE(it.run_until([&] { return it.view().connection == "connected"; }, 5s));
+  const TunnelId id{1};
+  const ipsec::xfrm::SaKey in{it.pair.left().address, ipsec::xfrm::Protocol::esp,
+                              ipsec::ChildSpi{0x1000}};
+  CHECK(it.board.take_changed().contains(id));
+  CHECK_FALSE(it.board.take_changed().contains(id));
+  it.board.count(id, in, {.bytes = 840, .packets = 10}, ipsec::xfrm::Direction::in);
+  it.board.settle(id, in);
+  CHECK(it.board.take_changed().contains(id));
+  const auto before = it.view();
+  core::Saver saver;
+  REQUIRE(it.board.save(id, saver));
+  it.run_for(20s);
+
+  Board next;
+  next.restore(id, saver.view());
+  std::swap(it.board, next);
+  it.run_for(1s);
+  const auto after = it.view();
+  CHECK(after.connection == "connected");
+  CHECK(after.since == before.since);
+  REQUIRE(after.ike.has_value());
+  CHECK(after.ike->since == before.ike->since);
+  REQUIRE(after.children.size() == 1);
+  CHECK(after.children.front().since == before.children.front().since);
+  CHECK(after.counters.in_bytes == 840);
+  CHECK(after.counters.in_packets == 10);
+  CHECK(after.traffic == before.traffic);
+
+  // What is cut short counts as nothing.
+  for (std::size_t size = 0; size < saver.view().size(); ++size) {
+    Board empty;
+    empty.restore(id, saver.view().first(size));
+    core::Saver none;
+    CHECK_FALSE(empty.save(id, none));
+  }
 }

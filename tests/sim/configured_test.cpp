@@ -146,6 +146,21 @@ TEST_CASE("a tunnel with a device takes everything that is sent there", "[config
   CHECK(core::describe(both.children[0].selectors) == "0.0.0.0/0, ::/0 === 0.0.0.0/0, ::/0");
 }
 
+TEST_CASE("IKEv1 and its mode are what was named", "[configured]") {
+  const auto plain = configured(kLeft, kRight, {}, 7);
+  CHECK(plain.version == core::IkeVersion::v2);
+  CHECK_FALSE(plain.aggressive);
+  const auto main_mode = configured(kLeft, kRight, {{"ike.version", {"1"}}}, 7);
+  CHECK(main_mode.version == core::IkeVersion::v1);
+  CHECK_FALSE(main_mode.aggressive);
+  const Fields aggressive{{"ike.version", {"1"}}, {"ike.mode", {"aggressive"}}};
+  const auto offers_one = configured(kLeft, kRight, aggressive, 7);
+  CHECK(offers_one.aggressive);
+  // One group a try: that first which most peers have.
+  CHECK(offers_one.offers.front().groups.front() == ipsec::find_group("modp2048"));
+  CHECK(main_mode.offers.front().groups.front() == ipsec::find_group("x25519"));
+}
+
 TEST_CASE("rules with the same peer ranges share a child", "[configured]") {
   const auto tunnel = configured(
       kLeft, kRight,

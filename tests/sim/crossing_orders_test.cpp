@@ -55,11 +55,14 @@ enum class Openers : std::uint8_t { left, both };
 struct Crossed {
   Begun left;
   Begun right;
+  // Whether an IKE rekey brings an exchange more, with its token: with it some walks have no end.
+  bool tokens = true;
 };
 
 // One order; what it left wrong.
 Pair::Problems run(Orders& orders, Lowest lowest, const Crossed& begun, Openers openers) {
   Crossing pair;
+  if (!begun.tokens) pair.world.forget_crash_secrets();
   if (openers == Openers::left) pair.right_config.start = ipsec::core::Start::respond;
   if (!pair.ready()) return {"did not come up"};
   pair.lowest_nonce(lowest);
@@ -127,10 +130,10 @@ std::multiset<std::string> seen(Orders::Alike alike, const Crossed& begun) {
 
 // What every walk below stands on.
 TEST_CASE("of orders that no side can tell apart one is taken, and none is left out", "[sim]") {
-  for (const auto& [left, right] : {Crossed{Begun::child_rekey, Begun::child_rekey},
-                                    Crossed{Begun::ike_rekey, Begun::child_delete}}) {
-    const auto once = seen(Orders::Alike::once, {left, right});
-    const auto each = seen(Orders::Alike::each, {left, right});
+  for (const Crossed& begun : {Crossed{Begun::child_rekey, Begun::child_rekey},
+                               Crossed{Begun::ike_rekey, Begun::child_delete}}) {
+    const auto once = seen(Orders::Alike::once, begun);
+    const auto each = seen(Orders::Alike::each, begun);
     const std::set<std::string> all(each.begin(), each.end());
     CHECK(each.size() > 2 * once.size());
     CHECK(std::ranges::equal(once, all));
@@ -176,8 +179,9 @@ TEST_CASE("IKE delete x everything, where both open again, in drawn orders", "[s
 
 TEST_CASE("reauthentication x rekeys and probes in every order", "[sim][orders]") {
   for (const Begun other : {Begun::child_rekey, Begun::ike_rekey, Begun::probe}) {
-    every_order({Begun::reauthentication, other}, Openers::left, kOneWinner);
-    every_order({other, Begun::reauthentication}, Openers::left, kOneWinner);
+    const bool tokens = other != Begun::ike_rekey;
+    every_order({Begun::reauthentication, other, tokens}, Openers::left, kOneWinner);
+    every_order({other, Begun::reauthentication, tokens}, Openers::left, kOneWinner);
   }
 }
 

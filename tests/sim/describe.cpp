@@ -47,6 +47,7 @@ std::string describe_event(const core::Event& event) {
       [](const core::ExchangeFailed& it) {
         return "exchange failed: " + core::describe(it.failure);
       },
+      [](const core::Resumed& it) { return fmt::format("IKE SA {} goes on", it.sa.value); },
   };
   return std::visit(words, event);
 }

@@ -211,6 +211,31 @@ void Kernel::flush() {
   doomed_policies_.clear();
 }
 
+std::vector<core::KernelSa> Kernel::left() const {
+  std::vector<core::KernelSa> found;
+  for (const auto& [key, spec] : sas_) found.push_back({key, spec.source, spec.encapsulation});
+  return found;
+}
+
+void Kernel::take_over(const std::set<xfrm::SaKey>& claimed, const std::set<xfrm::SaKey>& held,
+                       const std::vector<xfrm::PolicySpec>& policies) {
+  for (const xfrm::SaKey& key : claimed) {
+    if (!sas_.contains(key)) {
+      complaints_.push_back(fmt::format("claimed an SA that is not there: {:x}", key.spi.value));
+    }
+  }
+  std::erase_if(sas_, [&](const auto& entry) { return !claimed.contains(entry.first); });
+  std::erase_if(larval_, [&](const auto& key) { return !held.contains(key); });
+  policies_.clear();
+  for (const xfrm::PolicySpec& spec : policies) {
+    for (const auto& local : spec.local_selectors) {
+      for (const auto& remote : spec.remote_selectors) {
+        policies_.insert_or_assign({local, remote}, spec);
+      }
+    }
+  }
+}
+
 std::optional<KernelError> Kernel::refusal(std::string_view call, int& countdown) {
   const bool told = countdown > 0 && --countdown == 0;
   const bool drawn = fail_one_in != 0 && random_.one_in(fail_one_in);

@@ -58,6 +58,12 @@ class Kernel {
   // As a reboot does.
   void flush();
 
+  // What a daemon finds that comes after another; and what of it stays, since somebody has claimed
+  // it: all else goes.
+  [[nodiscard]] std::vector<core::KernelSa> left() const;
+  void take_over(const std::set<xfrm::SaKey>& claimed, const std::set<xfrm::SaKey>& held,
+                 const std::vector<xfrm::PolicySpec>& policies);
+
   [[nodiscard]] const std::map<xfrm::SaKey, xfrm::SaSpec>& sas() const { return sas_; }
   [[nodiscard]] std::size_t larval() const { return larval_.size(); }
   [[nodiscard]] std::size_t policies() const { return policies_.size(); }

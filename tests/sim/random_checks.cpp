@@ -168,6 +168,7 @@ Problems check_closed(World& world, std::size_t nodes) {
     const Node& node = world.node(i);
     check_node(node, {}, problems);
     expect(node, "tunnels", node.engine->snapshot().tunnels.size(), 0, problems);
+    expect(node, "records in the runtime store", node.store.size(), 0, problems);
     expect(node, "keys in memory", node.crypto.secrets().alive(), 0, problems);
   }
   return problems;

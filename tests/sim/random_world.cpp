@@ -22,10 +22,21 @@ constexpr Duration kCalm = 120s;
 // A rest must last: whatever still simmers shows within the longest patience there is.
 constexpr Duration kLater = 40s;
 
+constexpr Duration kLongerInV1 = 240s;
+
+// How long a daemon that is to die may live on, and then is dead at most.
+constexpr Duration kDying = 3s;
+constexpr Duration kDead = 3s;
+
 class RandomWorld {
  public:
   RandomWorld(std::uint64_t seed, Tracing tracing, Spoken spoken)
-      : world_(seed), rough_(seed % 4 != 0), spoken_(spoken), random_(world_.random()) {
+      : world_(seed),
+        rough_(seed % 4 != 0),
+        spoken_(spoken),
+        random_(world_.random()),
+        fates_(~seed),
+        deadly_(fates_.one_in(2)) {
     world_.tracing = tracing == Tracing::on;
     world_.trace_lines = 100'000;  // a replay is read from its beginning
     make_nodes();
@@ -37,8 +48,9 @@ class RandomWorld {
     rough_ ? trouble() : bustle();
     calm();
     Outcome outcome;
-    outcome.plan = fmt::format("{}, {} nodes, {} tunnels{}", rough_ ? "rough" : "gentle",
-                               node_count_, links_.size(), natted_ ? ", NAT" : "");
+    outcome.plan =
+        fmt::format("{}, {} nodes, {} tunnels{}{}", rough_ ? "rough" : "gentle", node_count_,
+                    links_.size(), natted_ ? ", NAT" : "", deadly_ ? ", deaths" : "");
     settle("at rest", kCalm, outcome.problems);
     world_.run_for(kLater);
     settle("later", kCalm, outcome.problems);
@@ -148,6 +160,9 @@ class RandomWorld {
     for (auto* config : {&link.at_a, &link.at_b}) {
       config->version = core::IkeVersion::v1;
       config->aggressive = aggressive;
+      // The old child of a rekey is there for 7 s, for each pair of ranges: with the shortest
+      // lifetimes some pair is always being rekeyed, and nothing ever at rest.
+      for (auto& child : config->children) child.lifetime += kLongerInV1;
     }
   }
 
@@ -232,6 +247,7 @@ class RandomWorld {
   }
 
   void strike() {
+    if (deadly_ && fates_.one_in(3)) return crash();
     const std::size_t node = random_.below(node_count_);
     switch (random_.below(8)) {
       case 0:
@@ -246,6 +262,50 @@ class RandomWorld {
       default:
         order_something();
     }
+  }
+
+  // A daemon dies, at once or in the midst of something, and comes back with what it kept; now and
+  // then it dies of that as well. Meanwhile the others may be told something.
+  void crash() {
+    const std::size_t index = fates_.below(node_count_);
+    const Node& node = world_.node(index);
+    const std::size_t deaths = fates_.one_in(4) ? 2 : 1;
+    dies_within(index, fates_.one_in(4) ? 0 : fates_.below(30));
+    if (fates_.one_in(2)) rough_ ? order_something() : rekey(links_[fates_.below(links_.size())]);
+    world_.run_until([&] { return node.dead; }, kDying);
+    world_.node(index).dies_after.reset();
+    for (std::size_t death = 0; node.dead; ++death) {
+      look_for_excess();
+      if (fates_.one_in(4)) rekey(links_[fates_.below(links_.size())]);
+      world_.run_for(Duration(static_cast<Duration::rep>(fates_.below(kDead.count()))));
+      const bool again = death + 1 < deaths;
+      const auto left = again ? std::optional(fates_.below(20)) : std::nullopt;
+      world_.revive(index, configured_at(index), left);
+      if (again) world_.run_until([&] { return node.dead; }, kDying);
+      world_.node(index).dies_after.reset();
+    }
+  }
+
+  void dies_within(std::size_t node, std::size_t actions) {
+    if (actions == 0) {
+      world_.kill(node);
+    } else {
+      world_.node(node).dies_after = actions;
+    }
+  }
+
+  void rekey(const Link& link) {
+    const auto what = fates_.one_in(2) ? core::Order::rekey_ike : core::Order::rekey_children;
+    world_.order(fates_.one_in(2) ? link.a : link.b, link.id, what);
+  }
+
+  [[nodiscard]] std::vector<core::TunnelConfig> configured_at(std::size_t node) const {
+    std::vector<core::TunnelConfig> tunnels;
+    for (const Link& link : links_) {
+      if (link.a == node) tunnels.push_back(link.at_a);
+      if (link.b == node) tunnels.push_back(link.at_b);
+    }
+    return tunnels;
   }
 
   // As the daemon does at its start: what is in the kernel and nobody knows is deleted.
@@ -309,6 +369,7 @@ class RandomWorld {
     for (std::size_t i = 0; i < steps; ++i) {
       world_.run_for(between(0ms, random_.one_in(3) ? 10s : 1s));
       look_for_excess();
+      if (deadly_ && fates_.one_in(3)) crash();
       const Link& link = links_[random_.below(links_.size())];
       switch (random_.below(5)) {
         case 0:
@@ -383,6 +444,9 @@ class RandomWorld {
   bool rough_;
   Spoken spoken_;
   test::Random& random_;
+  // Who dies, and when: apart, so that worlds in which nobody does are what they were.
+  test::Random fates_;
+  bool deadly_;
   std::size_t node_count_ = 0;
   bool natted_ = false;
   std::vector<Link> links_;

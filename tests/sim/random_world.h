@@ -21,6 +21,7 @@ struct Outcome {
 // Two kinds of worlds take turns:
 //   rough   loss, corruption, partitions, restarts, refusing kernels, commands, changes; no traffic
 //   gentle  delay, reordering, duplicates, rekeys of all kinds; not one packet may be lost
+// In half of either daemons die and come back from the runtime store.
 [[nodiscard]] Outcome run_seed(std::uint64_t seed, Tracing tracing, Spoken spoken = Spoken::v2);
 
 }  // namespace ipsec::sim

@@ -1,6 +1,7 @@
 // Goal: IKEv1 brings a tunnel up and keeps it: main and aggressive mode, in both roles, whatever
 // message is lost, and no packet is lost when SAs are made anew.
 // Method: the pair of the other tests, with both sides set to IKEv1.
+#include <algorithm>
 #include <array>
 #include <string>
 
@@ -89,19 +90,49 @@ TEST_CASE("IKEv1 comes up though any one message is lost", "[sim][v1]") {
   }
 }
 
-TEST_CASE("another key or other algorithms are told apart in IKEv1", "[sim][v1]") {
+TEST_CASE("in IKEv1 both sides say that the key is another, in either mode", "[sim][v1]") {
+  for (const Mode mode : kModes) {
+    INFO("mode " << static_cast<int>(mode));
+    Pair pair;
+    speak_v1(pair, mode);
+    only_one_begins(pair, Pair::kLeft);
+    const auto right_key = pair.right_config.credential;
+    pair.right_config.credential =
+        ipsec::core::make_shared_key_credential(ipsec::Secret::copy_of(std::string_view("other")));
+    pair.configure();
+    pair.world.run_for(40s);
+    const auto ours = pair.left().tunnel(1).last_failure;
+    REQUIRE(ours.has_value());
+    CHECK(ours->stage == ipsec::core::Stage::v1_proof);
+    CHECK(ipsec::core::describe(*ours).contains("pre-shared key"));
+    const auto theirs = pair.right().tunnel(1).last_failure;
+    REQUIRE(theirs.has_value());
+    CHECK(theirs->stage == ipsec::core::Stage::v1_proof);
+    CHECK(theirs->cause == ipsec::core::Cause::authentication_failed);
+    pair.right_config.credential = right_key;
+    pair.world.configure(Pair::kRight, pair.right_config);
+    CHECK(pair.up_within(30s));
+    for (auto* node : {&pair.left(), &pair.right()}) {
+      CHECK_FALSE(node->tunnel(1).last_failure.has_value());
+    }
+  }
+}
+
+TEST_CASE("who answers IKEv1 under another identity is told, and keeps nothing", "[sim][v1]") {
   Pair pair;
   speak_v1(pair, Mode::main);
   only_one_begins(pair, Pair::kLeft);
-  pair.right_config.credential =
-      ipsec::core::make_shared_key_credential(ipsec::Secret::copy_of(std::string_view("another")));
+  // The right side's identity is not the one that is expected.
+  pair.left_config.remote_identity = ipsec::Identity::parse("someone.example.com");
   pair.configure();
-  pair.world.run_for(40s);
-  const auto status = pair.left().tunnel(1);
-  REQUIRE(status.last_failure.has_value());
-  CHECK(status.last_failure->stage == ipsec::core::Stage::ike_auth);
-  CHECK(status.last_failure->detail.contains("pre-shared key"));
-  CHECK(pair.right().count<ipsec::core::ExchangeFailed>() > 0);
+  pair.world.run_for(5s);
+  const auto ours = pair.left().tunnel(1).last_failure;
+  REQUIRE(ours.has_value());
+  CHECK(ours->cause == ipsec::core::Cause::identity_unknown);
+  // The right side, which had it for up, looks whether there is anybody, and lets it go.
+  pair.world.order(Pair::kLeft, 1, Order::down);
+  pair.world.run_for(20s);
+  CHECK(pair.right().engine->snapshot().sas == 0);
 }
 
 TEST_CASE("children of IKEv1 are rekeyed without losing a packet", "[sim][v1]") {
@@ -147,6 +178,55 @@ TEST_CASE("a dead peer is found in IKEv1, and comes back", "[sim][v1]") {
   CHECK(pair.up_within(15s));
   pair.world.run_for(60s);
   CHECK(pair.at_rest() == Pair::Problems{});
+}
+
+TEST_CASE("aggressive mode that is under way does not come up against an order", "[sim][v1]") {
+  Pair pair;
+  speak_v1(pair, Mode::aggressive);
+  only_one_begins(pair, Pair::kLeft);
+  pair.world.hold = true;
+  pair.configure();
+  pair.world.run_for(1ms);
+  pair.world.deliver(0);
+  pair.world.run_for(1ms);
+  // The right side has answered.
+  REQUIRE(pair.world.held.size() == 1);
+  pair.world.order(Pair::kRight, 1, Order::down);
+  pair.world.hold = false;
+  pair.world.deliver_all();
+  pair.world.run_for(5s);
+  CHECK(pair.right().established(1) == 0);
+  CHECK(pair.right().kernel.sas().empty());
+}
+
+TEST_CASE("a peer without dead peer detection is asked nothing, and is not taken for dead",
+          "[sim][v1]") {
+  const auto dpd = ipsec::from_hex("afcad71368a1f1c96b8696fc77570100").value();
+  Pair pair;
+  speak_v1(pair, Mode::main);
+  only_one_begins(pair, Pair::kLeft);
+  pair.world.hold = true;
+  pair.configure();
+  pair.world.run_for(1ms);
+  // Of either side's first message: another vendor's id in its place.
+  for (int message = 0; message < 2; ++message) {
+    auto& bytes = pair.world.held.front().bytes;
+    const auto found = std::ranges::search(bytes, dpd);
+    REQUIRE_FALSE(found.empty());
+    found.front() ^= 0xffU;
+    pair.world.deliver(0);
+    pair.world.run_for(1ms);
+  }
+  pair.world.hold = false;
+  pair.world.deliver_all();
+  REQUIRE(pair.up_within(2s));
+  pair.world.run_for(600s);
+  for (auto* node : {&pair.left(), &pair.right()}) {
+    REQUIRE(node->established(1) == 1);
+    CHECK(node->tunnel(1).ike.front().path.requests <= 1);  // its quick mode
+    CHECK(node->count<ipsec::core::IkeDown>() == 0);
+  }
+  CHECK(pair.packet_passes());
 }
 
 TEST_CASE("IKEv1 that is taken down leaves nothing on either side", "[sim][v1]") {

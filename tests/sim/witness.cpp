@@ -1,5 +1,6 @@
 #include "tests/sim/witness.h"
 
+#include <algorithm>
 #include <cstring>
 #include <unordered_map>
 
@@ -43,6 +44,7 @@ class WitnessedExchange final : public crypto::KeyExchange {
 
   [[nodiscard]] GroupId group() const override { return inner_->group(); }
   [[nodiscard]] ByteView public_value() const override { return inner_->public_value(); }
+  [[nodiscard]] Secret private_value() const override { return inner_->private_value(); }
   [[nodiscard]] Result<Secret> derive(ByteView peer_public) const override {
     return inner_->derive(peer_public);
   }
@@ -52,7 +54,45 @@ class WitnessedExchange final : public crypto::KeyExchange {
   std::shared_ptr<int> alive_;
 };
 
+class WitnessedCbc final : public crypto::Cbc {
+ public:
+  WitnessedCbc(std::unique_ptr<crypto::Cbc> inner, std::shared_ptr<Overheard> overheard)
+      : inner_(std::move(inner)), overheard_(std::move(overheard)) {}
+
+  [[nodiscard]] std::size_t block_size() const override { return inner_->block_size(); }
+  [[nodiscard]] std::expected<Bytes, Misuse> encrypt(ByteView iv,
+                                                     ByteView plaintext) const override {
+    auto ciphertext = inner_->encrypt(iv, plaintext);
+    if (ciphertext) overheard_->note(plaintext, *ciphertext);
+    return ciphertext;
+  }
+  [[nodiscard]] std::optional<Bytes> decrypt(ByteView iv, ByteView ciphertext) const override {
+    return inner_->decrypt(iv, ciphertext);
+  }
+
+ private:
+  std::unique_ptr<crypto::Cbc> inner_;
+  std::shared_ptr<Overheard> overheard_;
+};
+
 }  // namespace
+
+// A hash that goes out is what a PRF gave, so it is no memory of the engine's either.
+void Overheard::note(ByteView plaintext, ByteView ciphertext) {
+  static constexpr std::size_t kKept = 64;  // more than one turn says
+  if (!listening) return;
+#ifdef IPSEC_TRACKED_HEAP
+  const test::heap::Outside outside;
+#endif
+  said_.emplace_back(to_bytes(ciphertext), to_bytes(plaintext));
+  if (said_.size() > kKept) said_.pop_front();
+}
+
+std::optional<ByteView> Overheard::plaintext_of(ByteView ciphertext) const {
+  const auto found =
+      std::ranges::find_if(said_, [&](const auto& it) { return equal(it.first, ciphertext); });
+  return found == said_.end() ? std::nullopt : std::optional<ByteView>(found->second);
+}
 
 void Secrets::note(ByteView secret) {
   if (secret.size() < kToken) return;
@@ -111,11 +151,20 @@ std::unique_ptr<crypto::Envelope> Witness::envelope(const EncryptionRow& encrypt
 
 std::unique_ptr<crypto::Cbc> Witness::cbc(const EncryptionRow& encryption, ByteView key) const {
   secrets_->note(key);
-  return inner_.cbc(encryption, key);
+  auto inner = inner_.cbc(encryption, key);
+  if (inner == nullptr) return nullptr;
+  return std::make_unique<WitnessedCbc>(std::move(inner), overheard_);
 }
 
 Result<std::unique_ptr<crypto::KeyExchange>> Witness::generate(GroupId group) const {
   auto inner = inner_.generate(group);
+  if (!inner) return std::unexpected(inner.error());
+  return std::make_unique<WitnessedExchange>(*std::move(inner), alive_);
+}
+
+Result<std::unique_ptr<crypto::KeyExchange>> Witness::import_private(
+    GroupId group, const Secret& private_value) const {
+  auto inner = inner_.import_private(group, private_value);
   if (!inner) return std::unexpected(inner.error());
   return std::make_unique<WitnessedExchange>(*std::move(inner), alive_);
 }

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "ike/wire/v1/header.h"
 #include "tests/sim/describe.h"
 #ifdef IPSEC_TRACKED_HEAP
 #include "tests/support/heap.h"
@@ -12,6 +13,14 @@
 
 namespace ipsec::sim {
 namespace {
+
+// No hash of IKEv1 covers NAT-D and vendor ids: of what changes them both sides end with other
+// ideas of NATs. UDP's checksum keeps accidents out, and who can do it on purpose can as well drop
+// all.
+bool is_v1_phase1(ByteView bytes) {
+  const auto header = wire::v1::parse_header(bytes);
+  return header && header->major_version == 1 && header->message_id.value == 0;
+}
 
 // A turn that hands out more is a storm.
 constexpr std::size_t kActionsPerInput = 4096;
@@ -22,12 +31,26 @@ Endpoint translated(const Node& node, Endpoint endpoint) {
   return {*node.nat_address, static_cast<std::uint16_t>(endpoint.port + node.nat_port_shift)};
 }
 
+// In IKEv1 that of main mode's third message, of aggressive mode's first and of quick mode's: to
+// the others of these exchanges nobody draws one before a job or the kernel has answered.
+bool draws_nonce_v1(const wire::v1::Header& header) {
+  switch (header.exchange) {
+    case wire::ExchangeType::identity_protection:
+      return header.next_payload == wire::v1::PayloadType::key_exchange;
+    case wire::ExchangeType::aggressive:
+      return header.responder_cookie == IkeSpi{};
+    default:
+      return header.exchange == wire::ExchangeType::quick_mode;
+  }
+}
+
 // Whether the answer to it has a nonce.
 bool draws_nonce(ByteView bytes) {
   const auto header = wire::parse_header(bytes);
-  return header && !header->flags.response &&
-         (header->exchange == wire::ExchangeType::ike_sa_init ||
-          header->exchange == wire::ExchangeType::create_child_sa);
+  if (!header) return false;
+  if (header->major_version == 1) return draws_nonce_v1(*wire::v1::parse_header(bytes));
+  return !header->flags.response && (header->exchange == wire::ExchangeType::ike_sa_init ||
+                                     header->exchange == wire::ExchangeType::create_child_sa);
 }
 
 core::Actions handled_by(Node& node, core::Input input, Time now) {
@@ -67,7 +90,9 @@ Node::Node(std::string its_name, const Address& its_address, std::uint64_t seed,
       fake(seed),
       crypto(fake),
       random(seed ^ 0x5eed),
-      engine(std::make_unique<core::Engine>(crypto, random)),
+      crash_secret(
+          Bytes(core::kCrashSecretBytes, static_cast<std::uint8_t>(its_address.bytes().back()))),
+      engine(std::make_unique<core::Engine>(crypto, random, crash_secret, core::Keeping::yes)),
       kernel(shared) {}
 
 core::TunnelStatus Node::tunnel(std::uint64_t id) const {
@@ -103,15 +128,61 @@ std::size_t World::add(std::string name, std::string_view address) {
 }
 
 void World::restart(std::size_t index) {
-  Node& node = *nodes_[index];
+  begin_anew(*nodes_[index]);
+  nodes_[index]->store.clear();
+}
+
+void World::begin_anew(Node& node) {
   node.random = SimRandom(random_.next());
   node.watched.clear();
   node.events.clear();
-  node.engine = std::make_unique<core::Engine>(node.crypto, node.random);
+  node.dies_after.reset();
+  node.dead = false;
+  node.engine = std::make_unique<core::Engine>(node.crypto, node.random, node.crash_secret,
+                                               core::Keeping::yes);
   ++node.restarts;
 }
 
+void World::kill(std::size_t index) {
+  nodes_[index]->dead = true;
+  note(index, [] { return std::string("dies"); });
+}
+
+void World::revive(std::size_t index, const std::vector<core::TunnelConfig>& tunnels,
+                   std::optional<std::size_t> dies_after) {
+  Node& node = *nodes_[index];
+  const auto before = std::exchange(node.events, {});
+  begin_anew(node);
+  note(index, [] { return std::string("comes back"); });
+  node.dies_after = dies_after;
+  node.events = before;
+  node.claiming = true;
+  node.claimed.clear();
+  node.held.clear();
+  node.claimed_policies.clear();
+  core::Resume resume;
+  for (const auto& [key, content] : node.store) resume.records.push_back({key, content.clone()});
+  resume.in_kernel = node.kernel.left();
+  feed(index, std::move(resume));
+  for (const core::TunnelConfig& tunnel : tunnels) {
+    feed(index, core::SetTunnel{std::make_shared<const core::TunnelConfig>(tunnel)});
+  }
+  node.claiming = false;
+  if (node.dead) return;
+  node.kernel.take_over(node.claimed, node.held, node.claimed_policies);
+  feed(index, core::ResumeOver{});
+}
+
+void World::forget_crash_secrets() {
+  for (auto& node : nodes_) {
+    node->crash_secret = {};
+    node->engine = std::make_unique<core::Engine>(node->crypto, node->random, node->crash_secret,
+                                                  core::Keeping::yes);
+  }
+}
+
 void World::feed(std::size_t index, core::Input input) {
+  if (nodes_[index]->dead) return;
   execute(index, handled_by(*nodes_[index], std::move(input), now_));
 }
 
@@ -145,7 +216,7 @@ bool World::step(Time limit) {
   Time next_tick = kNever;
   std::size_t ticking = 0;
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
-    const Time at = nodes_[i]->engine->next_deadline();
+    const Time at = nodes_[i]->dead ? kNever : nodes_[i]->engine->next_deadline();
     if (at >= next_tick) continue;
     next_tick = at;
     ticking = i;
@@ -208,7 +279,9 @@ void World::execute(std::size_t index, core::Actions actions) {
         transmit(index, it);
       },
       [&](core::AllocateSpi& it) {
-        answer_later(index, core::SpiAllocated{it.sa, it.ticket, node.kernel.allocate(it)});
+        auto key = node.kernel.allocate(it);
+        if (key && node.claiming) node.held.insert(*key);
+        answer_later(index, core::SpiAllocated{it.sa, it.ticket, std::move(key)});
       },
       [&](core::InstallSas& it) {
         note(index, [&] { return describe_install(it); });
@@ -216,17 +289,23 @@ void World::execute(std::size_t index, core::Actions actions) {
           node.crypto.secrets().note(spec.encryption_key.view());
           node.crypto.secrets().note(spec.integrity_key.view());
         }
-        answer_later(index, core::SasInstalled{it.sa, it.ticket, node.kernel.install(it)});
+        auto result = node.kernel.install(it);
+        if (result && node.claiming) claim(node, it);
+        answer_later(index, core::SasInstalled{it.sa, it.ticket, std::move(result)});
       },
       [&](core::RemoveSa& it) {
         note(index, [&] { return fmt::format("removes SA {:x}", it.key.spi.value); });
+        if (node.claiming) node.claimed.erase(it.key);
         if (!node.kernel.remove(it)) look_again(index);
       },
       [&](core::RemovePolicies& it) {
+        if (node.claiming) unclaim(node, it);
         if (!node.kernel.remove(it)) look_again(index);
       },
       [&](core::MoveSa& it) {
-        if (node.kernel.move(it)) return;
+        const auto moved = node.kernel.move(it);
+        if (node.claiming) claim(node, it, moved.has_value());
+        if (moved) return;
         note(index, [&] { return fmt::format("cannot move SA {:x}", it.key.spi.value); });
         answer_later(index, core::KernelExpired{
                                 {it.destination.address, it.key.protocol, it.key.spi}, true});
@@ -235,16 +314,60 @@ void World::execute(std::size_t index, core::Actions actions) {
       [&](core::StartJob& it) {
         answer_later(index, core::JobDone{it.sa, it.job, core::run_job(node.crypto, it.what)});
       },
+      [&](core::Persist& it) {
+        core::RecordEntries entries(it.batch.view());
+        while (const auto entry = entries.next()) {
+          node.store.erase(entry->key);
+          if (entry->content) node.store.emplace(entry->key, Secret::copy_of(*entry->content));
+        }
+      },
+      [&](core::AdoptSas& it) {
+        for (const auto& [key, direction] : it.sas) node.claimed.insert(key);
+        node.held.insert(it.held.begin(), it.held.end());
+        if (it.policies) node.claimed_policies.push_back(*it.policies);
+      },
       [&](core::Event& it) {
         note(index, [&] { return describe_event(it); });
         node.events.push_back(std::move(it));
       },
   };
-  for (auto& action : actions) std::visit(run, action);
+  for (auto& action : actions) {
+    if (node.dies_after && (*node.dies_after)-- == 0) {
+      node.dead = true;
+      return note(index, [] { return std::string("dies"); });
+    }
+    ++node.actions_done;
+    std::visit(run, action);
+  }
+}
+
+// What it does to the kernel before it has taken it over counts as well.
+void World::claim(Node& node, const core::InstallSas& install) {
+  for (const auto& spec : install.sas) {
+    node.held.erase(spec.key());
+    node.claimed.insert(spec.key());
+  }
+  if (install.policies) node.claimed_policies.push_back(*install.policies);
+}
+
+void World::claim(Node& node, const core::MoveSa& move, bool done) {
+  const bool was_claimed = node.claimed.erase(move.key) > 0;
+  if (was_claimed && done) {
+    node.claimed.insert({move.destination.address, move.key.protocol, move.key.spi});
+  }
+  for (auto& policies : node.claimed_policies) {
+    if (policies.spi == move.key.spi) policies.remote = move.destination.address;
+  }
+}
+
+void World::unclaim(Node& node, const core::RemovePolicies& removed) {
+  std::erase_if(node.claimed_policies,
+                [&](const auto& it) { return it.spi == removed.policies.spi; });
 }
 
 void World::transmit(std::size_t index, const core::SendDatagram& send) {
   check_sent(index, send);
+  if (swallows && swallows(index, send.bytes)) return;
   if (send.bytes.size() == 1) {
     nodes_[index]->keepalives.push_back({now_, send.local, send.remote, send.bytes});
   }
@@ -257,7 +380,8 @@ void World::transmit(std::size_t index, const core::SendDatagram& send) {
   if (nodes_[index]->cut) return;
   if (faults.mtu != 0 && send.bytes.size() > faults.mtu) return;
   if (faults.lose_one_in != 0 && random_.one_in(faults.lose_one_in)) return;
-  if (faults.corrupt_one_in != 0 && random_.one_in(faults.corrupt_one_in)) {
+  const bool corrupts = faults.corrupt_one_in != 0 && random_.one_in(faults.corrupt_one_in);
+  if (corrupts && !is_v1_phase1(datagram.bytes)) {
     test::mutate(random_, datagram.bytes);
   }
   const bool twice = faults.duplicate_one_in != 0 && random_.one_in(faults.duplicate_one_in);

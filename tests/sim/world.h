@@ -68,12 +68,24 @@ struct Node {
   crypto::FakeProvider fake;
   Witness crypto;
   SimRandom random;
+  Secret crash_secret;  // outlives a restart
   std::unique_ptr<core::Engine> engine;
   int restarts = 0;
   Kernel kernel;
   std::vector<core::Event> events;
   std::vector<core::WatchInbound> watched;
   std::vector<Keepalive> keepalives;
+  // The runtime store, and what of the kernel was claimed when the engine began from it.
+  std::map<core::RecordKey, Secret> store;
+  std::set<xfrm::SaKey> claimed;
+  std::set<xfrm::SaKey> held;  // SPIs
+  std::vector<xfrm::PolicySpec> claimed_policies;
+  bool claiming = false;  // until it has taken the kernel over
+  // The daemon dies once it has done so many more of the engine's actions: in the midst of what one
+  // input leads to. Then nothing reaches it.
+  std::optional<std::size_t> dies_after;
+  bool dead = false;
+  std::size_t actions_done = 0;
   bool cut = false;  // from the network
   // Behind a NAT: what the outside sees instead of its address; the port is shifted too.
   std::optional<Address> nat_address;
@@ -119,6 +131,8 @@ class World {
   explicit World(std::uint64_t seed);
 
   Faults faults;
+  // Of the datagrams that this says of the network loses every one, held or not.
+  std::function<bool(std::size_t from, ByteView bytes)> swallows;
   bool hold = false;
   std::vector<Held> held;
   bool tracing = true;            // costs more than all else in a long run
@@ -128,6 +142,14 @@ class World {
   [[nodiscard]] Node& node(std::size_t index) { return *nodes_[index]; }
   // A fresh engine in the same place, the kernel as it was left: a restart without memory.
   void restart(std::size_t index);
+  // Nothing reaches it any more.
+  void kill(std::size_t index);
+  // One that goes on from what the runtime store and the kernel have, as the daemon does; it may
+  // die of that, after so many of its actions.
+  void revive(std::size_t index, const std::vector<core::TunnelConfig>& tunnels,
+              std::optional<std::size_t> dies_after = {});
+  // Before anything is configured: nobody gives tokens (RFC 6290).
+  void forget_crash_secrets();
 
   void feed(std::size_t index, core::Input input);
   void configure(std::size_t index, core::TunnelConfig tunnel);
@@ -170,6 +192,10 @@ class World {
   void schedule(Duration after, std::function<void()> what);
   bool step(Time limit);
   void execute(std::size_t index, core::Actions actions);
+  void begin_anew(Node& node);
+  static void claim(Node& node, const core::InstallSas& install);
+  static void claim(Node& node, const core::MoveSa& move, bool done);
+  static void unclaim(Node& node, const core::RemovePolicies& removed);
   void answer_later(std::size_t index, core::Input input);
   void look_again(std::size_t index);
   void transmit(std::size_t index, const core::SendDatagram& send);

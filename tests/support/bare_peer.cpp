@@ -6,7 +6,11 @@ namespace ipsec::test {
 
 BarePeer::BarePeer(const crypto::Provider& crypto, const core::TunnelConfig& tunnel,
                    std::uint64_t seed)
-    : crypto_(crypto), random_(seed), tunnel_(std::make_shared<const core::TunnelConfig>(tunnel)) {
+    : crypto_(crypto),
+      random_(seed),
+      tunnel_(std::make_shared<const core::TunnelConfig>(tunnel)),
+      crash_tokens_(crypto,
+                    Secret(Bytes(core::kCrashSecretBytes, static_cast<std::uint8_t>(seed)))) {
   directory_.set(tunnel_);
 }
 
@@ -14,7 +18,8 @@ template <typename Step>
 void BarePeer::run(Time now, Step step) {
   core::Actions actions;
   core::RateLimit refusals{1};
-  v2::Turn turn{now, crypto_, random_, directory_, numbers_, drops_, actions, refusals, {}, {}};
+  v2::Turn turn{now,     crypto_,  random_,       directory_, numbers_, drops_,
+                actions, refusals, crash_tokens_, {},         {}};
   step(turn);
   execute(std::move(actions), now);
 }

@@ -56,6 +56,7 @@ class BarePeer {
   core::TunnelPointer tunnel_;
   core::Directory directory_;
   core::Cookies cookies_;
+  core::CrashTokens crash_tokens_;
   v2::Numbers numbers_;
   v2::Drops drops_;
   std::unique_ptr<v2::Sa> sa_;

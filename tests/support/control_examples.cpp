@@ -40,6 +40,7 @@ TunnelStatusView a_status() {
           1,
           4,
           at(10s),
+          at(11s),
           7,
           at(22s),
           a_failure(),
@@ -118,6 +119,8 @@ std::vector<Request> all_requests() {
       Command{Order::up, {"hq"}},
       Command{Order::down, {"hq"}},
       Command{Order::reconnect, {"a", "b"}},
+      Command{Order::rekey, {"a"}},
+      Command{Order::rekey_ike, {"a"}},
       Status{{"hq"}},
       ListSas{{"hq"}},
       Routes{{"hq"}, true},
@@ -131,6 +134,7 @@ std::vector<Request> all_requests() {
       Stop{true},
       SetLogLevel{"debug", "hq"},
       ListCounters{},
+      Upgrade{},
   };
   std::vector<Request> requests;
   std::uint64_t id = 9'007'199'254'740'991U;

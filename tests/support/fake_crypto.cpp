@@ -112,6 +112,13 @@ class FakeKeyExchange final : public KeyExchange {
 
   [[nodiscard]] GroupId group() const override { return row_.id; }
   [[nodiscard]] ByteView public_value() const override { return public_value_; }
+  [[nodiscard]] Secret private_value() const override {
+    Secret value(kValueBytes);
+    for (std::size_t i = 0; i < kValueBytes; ++i) {
+      value.writable()[i] = static_cast<std::uint8_t>(exponent_ >> (56 - 8 * i));
+    }
+    return value;
+  }
   [[nodiscard]] Result<Secret> derive(ByteView peer_public) const override {
     if (peer_public.size() != row_.public_bytes) {
       return fail(PeerViolation{std::string(row_.name) + " public value has a fixed length",
@@ -329,6 +336,17 @@ Result<std::unique_ptr<KeyExchange>> FakeProvider::generate(GroupId group) const
   if (row == nullptr) return fail(Misuse{"key exchange with a group not in the registry"});
   const std::uint64_t drawn = Mixer(drawing).absorb(seed_).absorb(generated_.fetch_add(1)).value();
   return std::make_unique<FakeKeyExchange>(*row, 2 + drawn % (kPrime - 4));
+}
+
+Result<std::unique_ptr<KeyExchange>> FakeProvider::import_private(
+    GroupId group, const Secret& private_value) const {
+  const GroupRow* const row = find_group(group);
+  if (row == nullptr || private_value.size() != kValueBytes) {
+    return fail(Misuse{"no private value of a group in the registry"});
+  }
+  std::uint64_t exponent = 0;
+  for (const std::uint8_t byte : private_value.view()) exponent = exponent << 8 | byte;
+  return std::make_unique<FakeKeyExchange>(*row, exponent);
 }
 
 }  // namespace ipsec::crypto

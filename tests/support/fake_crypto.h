@@ -25,6 +25,8 @@ class FakeProvider final : public Provider {
   [[nodiscard]] std::unique_ptr<Cbc> cbc(const EncryptionRow& encryption,
                                          ByteView key) const override;
   [[nodiscard]] Result<std::unique_ptr<KeyExchange>> generate(GroupId group) const override;
+  [[nodiscard]] Result<std::unique_ptr<KeyExchange>> import_private(
+      GroupId group, const Secret& private_value) const override;
 
  private:
   std::uint64_t seed_;

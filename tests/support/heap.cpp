@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <new>
 
 namespace {
@@ -48,7 +49,11 @@ void* operator new(std::size_t size) {
   void* const memory = std::malloc(sizeof(Head) + size);
   if (memory == nullptr) throw std::bad_alloc();
   Head* const head = new (memory) Head{nullptr, nullptr, size, inside};
-  if (head->ours) link(*head);
+  if (head->ours) {
+    link(*head);
+    // What somebody else left there is not the part's, where it fills less than it asks for.
+    std::memset(static_cast<void*>(head + 1), 0, size);
+  }
   return head + 1;
 }
 void operator delete(void* memory) noexcept { release(memory); }

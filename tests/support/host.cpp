@@ -10,8 +10,11 @@ constexpr int kTicksUntilStuck = 64;
 
 }  // namespace
 
-Host::Host(const crypto::Provider& crypto, std::uint64_t seed)
-    : crypto_(crypto), random_(seed), engine_(crypto, random_) {}
+Host::Host(const crypto::Provider& crypto, std::uint64_t seed, core::Keeping keeping)
+    : crypto_(crypto),
+      random_(seed),
+      engine_(crypto, random_,
+              Secret(Bytes(core::kCrashSecretBytes, static_cast<std::uint8_t>(seed))), keeping) {}
 
 void Host::feed(core::Input input, Time now) {
   execute(engine_.handle(std::move(input), now));
@@ -57,13 +60,23 @@ void Host::execute(core::Actions actions) {
       const xfrm::SaKey key{allocate->destination, allocate->protocol, ChildSpi{++last_spi_}};
       if (kernel_sas.size() < kKernelSasKept) kernel_sas.push_back(key);
       answers.emplace_back(core::SpiAllocated{allocate->sa, allocate->ticket, key});
-    } else if (const auto* install = std::get_if<core::InstallSas>(&action)) {
+    } else if (auto* install = std::get_if<core::InstallSas>(&action)) {
+      for (auto& sa : install->sas) {
+        if (installed.size() == kKernelSasKept) installed.erase(installed.begin());
+        installed.push_back(std::move(sa));
+      }
       answers.emplace_back(core::SasInstalled{install->sa, install->ticket, {}});
     } else if (const auto* job = std::get_if<core::StartJob>(&action)) {
       ++jobs;
       answers.emplace_back(core::JobDone{job->sa, job->job, core::run_job(crypto_, job->what)});
     } else if (const auto* watch = std::get_if<core::WatchInbound>(&action)) {
       watched.push_back(*watch);
+    } else if (const auto* persist = std::get_if<core::Persist>(&action)) {
+      core::RecordEntries entries(persist->batch.view());
+      while (const auto entry = entries.next()) {
+        store.erase(entry->key);
+        if (entry->content) store.emplace(entry->key, Secret::copy_of(*entry->content));
+      }
     } else if (auto* event = std::get_if<core::Event>(&action)) {
       events.push_back(std::move(*event));
     }

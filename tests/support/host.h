@@ -3,6 +3,7 @@
 #pragma once
 
 #include <deque>
+#include <map>
 #include <string_view>
 #include <vector>
 
@@ -26,7 +27,8 @@ class SeededRandom final : public RandomSource {
 
 class Host {
  public:
-  Host(const crypto::Provider& crypto, std::uint64_t seed);
+  Host(const crypto::Provider& crypto, std::uint64_t seed,
+       core::Keeping keeping = core::Keeping::no);
   Host(const Host&) = delete;  // the engine points to its random source
   Host& operator=(const Host&) = delete;
 
@@ -38,9 +40,11 @@ class Host {
   std::vector<core::SendDatagram> sent;
   std::vector<core::Event> events;
   std::vector<xfrm::SaKey> kernel_sas;  // allocated or installed, the last few
+  std::vector<xfrm::SaSpec> installed;  // the last few
   std::vector<core::WatchInbound> watched;
-  std::size_t jobs = 0;          // started so far
-  std::size_t most_actions = 0;  // of one input
+  std::map<core::RecordKey, Secret> store;  // what a daemon after this one would find
+  std::size_t jobs = 0;                     // started so far
+  std::size_t most_actions = 0;             // of one input
 
   void feed(core::Input input, Time now);
   // The n-th answer that waits.

@@ -17,7 +17,7 @@ namespace {
 constexpr std::array<std::string_view, std::variant_size_v<Operation>> kOperations{
     "version", "list",   "show",    "create", "set",  "rename",    "delete",   "apply",  "dump",
     "import",  "export", "command", "status", "sas",  "routes",    "diagnose", "events", "limits",
-    "vendors", "check",  "audit",   "reload", "stop", "log_level", "counters"};
+    "vendors", "check",  "audit",   "reload", "stop", "log_level", "counters", "upgrade"};
 
 // Nests no deeper than fields in their tables in a request, with room for what may be added.
 constexpr Bounds kRequestBounds{.depth = 8, .values = 100'000};

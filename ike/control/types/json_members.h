@@ -40,7 +40,8 @@ concept Worded = requires { Words<E>::kAll; };
 
 template <>
 struct Words<Order> {
-  static constexpr std::array<std::string_view, 3> kAll{"up", "down", "reconnect"};
+  static constexpr std::array<std::string_view, 5> kAll{"up", "down", "reconnect", "rekey",
+                                                        "rekey-ike"};
 };
 template <>
 struct Words<ErrorCode> {

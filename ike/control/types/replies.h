@@ -108,7 +108,8 @@ struct TunnelStatusView {
   std::string phase2;
   std::uint32_t pairs_up = 0;  // "n of m CIDR pairs"
   std::uint32_t pairs = 0;
-  Moment since{};  // in this connection state
+  Moment since{};                    // in this connection state
+  std::optional<Moment> resumed_at;  // by a daemon after the one that brought it up
   std::uint32_t tries = 0;
   std::optional<Moment> next_try;
   std::optional<FailureView> last_failure;

@@ -76,6 +76,7 @@ void members(Visitor& on, Like<TunnelStatusView> auto& it) {
   on.may("pairs_up", it.pairs_up);
   on.may("pairs", it.pairs);
   on.may("since", it.since);
+  on.may("resumed_at", it.resumed_at);
   on.may("tries", it.tries);
   on.may("next_try", it.next_try);
   on.may("last_failure", it.last_failure);

@@ -113,7 +113,7 @@ void members(Visitor& on, Like<SetLogLevel> auto& it) {
 template <typename T, typename... Operations>
 concept AnyOf = (Like<T, Operations> || ...);
 template <typename Visitor>
-void members(Visitor&, AnyOf<Version, ListLimits, ListVendors, Check, Reload, ListCounters> auto&) {
-}
+void members(Visitor&,
+             AnyOf<Version, ListLimits, ListVendors, Check, Reload, ListCounters, Upgrade> auto&) {}
 
 }  // namespace ipsec::control::json

@@ -92,7 +92,7 @@ struct Export {
 
 // --- tunnels at work ---
 
-enum class Order : std::uint8_t { up, down, reconnect };
+enum class Order : std::uint8_t { up, down, reconnect, rekey, rekey_ike };
 struct Command {
   Order order{};
   std::vector<std::string> tunnels;
@@ -163,10 +163,15 @@ struct ListCounters {
   bool operator==(const ListCounters&) const = default;
 };
 
+// The program's file as it is now takes the daemon's place, with its sockets; first it is tried.
+struct Upgrade {
+  bool operator==(const Upgrade&) const = default;
+};
+
 using Operation =
     std::variant<Version, List, Show, Create, Set, Rename, Delete, Apply, Dump, Import, Export,
                  Command, Status, ListSas, Routes, Diagnose, Events, ListLimits, ListVendors, Check,
-                 Audit, Reload, Stop, SetLogLevel, ListCounters>;
+                 Audit, Reload, Stop, SetLogLevel, ListCounters, Upgrade>;
 
 struct Request {
   std::uint64_t id = 0;  // comes back in the reply

@@ -5,22 +5,45 @@
 #include <utility>
 
 #include "ike/base/limits.h"
+#include "ike/v1/informational.h"
 #include "ike/v1/phase1.h"
+#include "ike/v2/crash_detection.h"
 #include "ike/v2/init_exchange.h"
 #include "ike/v2/payload_access.h"
 
 namespace ipsec::core {
 
-Engine::Engine(const crypto::Provider& crypto, RandomSource& random)
-    : crypto_(crypto), random_(random) {}
+Engine::Engine(const crypto::Provider& crypto, RandomSource& random, const Secret& crash_secret,
+               Keeping keeping)
+    : crypto_(crypto), random_(random), keeping_(keeping), crash_tokens_(crypto, crash_secret) {}
 
 Actions Engine::handle(Input input, Time now) {
   now_ = std::max(now_, now);  // time that went back would make timers of the past
   actions_.clear();
+  // Most turns need no more; each further room is another one, and all of them moved there.
+  constexpr std::size_t kUsualActions = 5;
+  actions_.reserve(kUsualActions);
   std::visit([this](auto& what) { take(what); }, input);
   tick_due();
   erase_closed();
+  persist();
   return std::exchange(actions_, {});
+}
+
+// Before all else: what the others let out of the house has to be known to who comes after us.
+void Engine::persist() {
+  std::sort(unsaved_.begin(), unsaved_.end());
+  unsaved_.erase(std::unique(unsaved_.begin(), unsaved_.end()), unsaved_.end());
+  for (const SaId id : unsaved_) {
+    const Sa* sa = find(id);
+    if (sa != nullptr) {
+      ledger_.note(*sa, numbers_);
+    } else {
+      ledger_.forget(id);
+    }
+  }
+  unsaved_.clear();
+  if (ledger_.has_changes()) actions_.insert(actions_.begin(), Persist{ledger_.take_changes()});
 }
 
 Time Engine::next_deadline() const {
@@ -69,7 +92,7 @@ void Engine::take_v1(Datagram& input) {
   const IkeSpi theirs = begun ? header->responder_cookie : header->initiator_cookie;
   const bool fits = sa != nullptr && (begun || sa->role == wire::Role::responder) &&
                     (!sa->peer_spi || sa->peer_spi == theirs);
-  if (!fits) return void(++drops_["unknown IKE SPI"]);
+  if (!fits) return unknown_cookies(input, *header);
   run(*sa, [&](Turn& turn, Sa& it) { it.arrived(turn, input); });
 }
 
@@ -83,9 +106,11 @@ void Engine::take(SetTunnel& input) {
   directory_.set(input.tunnel);
   tunnel.config = std::move(input.tunnel);
   if (tunnel.held_down) hold_down(tunnel);
-  tunnel.tries = 0;
+  tunnel.tries = tunnel.refused = 0;
+  tunnel.was_up = false;
   tunnel.last_failure.reset();
   tunnel.next_try = now_;
+  if (!replaces) resume(tunnel);
   // Last: closing a try may begin the next at once, and that has to be under the new configuration.
   if (replaces) close_all(tunnel);
   reconcile(tunnel);
@@ -98,7 +123,7 @@ void Engine::take(RemoveTunnel& input) {
   tunnel->held_down = true;
   close_all(*tunnel);
   set_timer(*tunnel, kNever);
-  if (tunnel->sas.empty()) tunnels_.erase(input.tunnel);
+  if (tunnel->sas.empty()) erase(input.tunnel);
 }
 
 void Engine::take(Command& input) {
@@ -185,6 +210,7 @@ void Engine::take(SasInstalled& input) {
 }
 
 void Engine::take(JobDone& input) {
+  agreements_.over(input.sa);
   if (Sa* sa = find(input.sa)) {
     run(*sa, [&](Turn& turn, Sa& it) { it.job_done(turn, input.job, std::move(input.result)); });
   }
@@ -261,41 +287,88 @@ void Engine::open_as_v1_responder(const Datagram& datagram, const wire::v1::Head
   const Address& remote = datagram.remote.address;
   const HalfOpen::Peer peer{local, remote, directory_.claims(IkeVersion::v1, local, remote)};
   Turn turn = make_turn();
-  if (peer.claims.all() == 0) return turn.drop("no tunnel for this peer address");
-  const auto verdict = half_open_.admit(peer);
+  if (peer.claims.all() == 0) return v1::refuse_stranger(turn, datagram);
+  const auto verdict = half_open_.admit(peer, HalfOpen::Proof::owed);
   if (verdict.admission == HalfOpen::Admission::refused) return turn.drop(verdict.reason);
-  // IKEv1 has no cookie to ask for before there is an SA; main mode costs nothing until the peer
-  // has said ours again.
-  const bool many = verdict.admission == HalfOpen::Admission::with_cookie;
-  auto sa = v1::answer_first(turn, datagram, many ? v1::Pressure::high : v1::Pressure::low);
+  // IKEv1 has no cookie to ask for before there is an SA. Main mode costs nothing until the peer
+  // has said ours again, aggressive mode a Diffie-Hellman.
+  const auto whose = peer.claims.named > 0 ? Agreements::Whose::named : Agreements::Whose::stranger;
+  bool agrees = false;
+  const auto may_agree = [&](TunnelId tunnel) {
+    const std::string_view why = agreements_.refusal(tunnel, whose, now_);
+    agrees = why.empty();
+    if (!agrees) turn.drop(why);
+    return agrees;
+  };
+  auto sa = v1::answer_first(turn, datagram, may_agree);
   if (sa == nullptr) return;
-  half_open_.add(opening, peer, sa->id);
+  if (agrees) agreements_.begun(sa->id, whose);
+  half_open_.add(opening, peer, sa->id, HalfOpen::Proof::owed);
   reindex(add(std::move(sa)));
+  const auto surplus = half_open_.surplus();
+  if (!surplus) return;
+  turn.drop("half-open SA gave way to a younger one");
+  run(*find(*surplus), [](Turn& inner, Sa& it) { it.give_up(inner, "too many half-open SAs"); });
 }
 
 // RFC 7296 1.5: a request for an SA we do not know is answered in clear, a few times a second; a
 // response never is.
 void Engine::unknown_spi(const Datagram& datagram, const wire::Header& header) {
+  // With the other flag an SA that we have would look like one that we do not know, and a token for
+  // it is never given away (RFC 6290 9.2).
+  const bool known =
+      by_spi_.contains(header.initiator_spi) || by_spi_.contains(header.responder_spi);
+  if (known) return void(++drops_["SPIs or roles do not fit"]);
   ++drops_["unknown IKE SPI"];
-  if (header.flags.response) return;
-  refuse_in_clear(datagram, header, wire::NotifyType::invalid_ike_spi);
+  if (header.flags.response || !may_refuse()) return;
+  if (is_making(header.initiator_spi) || is_making(header.responder_spi)) {
+    return void(++drops_["IKE SA that is still being made"]);
+  }
+  wire::Payloads why{v2::make_notify(wire::NotifyType::invalid_ike_spi)};
+  const bool may_be_lost =
+      wire::is_sealed(header.next_payload) && header.exchange != wire::ExchangeType::ike_sa_init;
+  if (may_be_lost) {
+    v2::append_token(crash_tokens_, {header.initiator_spi, header.responder_spi}, why);
+  }
+  refuse_in_clear(datagram, header, why);
+}
+
+// RFC 2408 5.2: so a peer learns what it would else find out by silence. Only what is encrypted is
+// said under an SA; an answer to anything else might be answered itself.
+void Engine::unknown_cookies(const Datagram& datagram, const wire::v1::Header& header) {
+  ++drops_["unknown IKE SPI"];
+  const bool known =
+      by_spi_.contains(header.initiator_cookie) || by_spi_.contains(header.responder_cookie);
+  if (known || !header.flags.encrypted || !header.responder_cookie) return;
+  Turn turn = make_turn();
+  v1::refuse_unknown(turn, datagram, {header.initiator_cookie, header.responder_cookie});
 }
 
 // RFC 7296 2.5: a higher version is told ours; a lower one is IKEv1's business.
 void Engine::refuse_version(const Datagram& datagram, const wire::Header& header) {
   ++drops_["unsupported IKE version"];
-  if (header.major_version < 2 || header.flags.response) return;
+  if (header.major_version < 2 || header.flags.response || !may_refuse()) return;
   wire::Header answer = header;
   answer.major_version = 2;
   answer.minor_version = 0;
-  refuse_in_clear(datagram, answer, wire::NotifyType::invalid_major_version);
+  refuse_in_clear(datagram, answer, {v2::make_notify(wire::NotifyType::invalid_major_version)});
 }
 
-void Engine::refuse_in_clear(const Datagram& datagram, wire::Header answer, wire::NotifyType why) {
-  if (!clear_refusals_.take(now_)) return void(++drops_["refusal withheld, too many a second"]);
+bool Engine::may_refuse() {
+  const bool may = clear_refusals_.take(now_);
+  if (!may) ++drops_["refusal withheld, too many a second"];
+  return may;
+}
+
+// As seldom as there are refusals: a walk is cheaper than an index of what is there for a moment.
+bool Engine::is_making(IkeSpi spi) const {
+  return std::ranges::any_of(sas_, [&](const auto& entry) { return entry.second->is_making(spi); });
+}
+
+void Engine::refuse_in_clear(const Datagram& datagram, wire::Header answer,
+                             const wire::Payloads& why) {
   answer.flags = {!answer.flags.initiator, true, false};
-  const std::vector<wire::Payload> payloads{v2::make_notify(why)};
-  if (auto message = wire::write_message(answer, payloads)) {
+  if (auto message = wire::write_message(answer, why)) {
     actions_.emplace_back(SendDatagram{datagram.local, datagram.remote, *std::move(message)});
   }
 }
@@ -303,7 +376,8 @@ void Engine::refuse_in_clear(const Datagram& datagram, wire::Header answer, wire
 // --- turns ---
 
 Turn Engine::make_turn() {
-  return {now_, crypto_, random_, directory_, numbers_, drops_, actions_, clear_refusals_, {}, {}};
+  return {now_,     crypto_,         random_,       directory_, numbers_, drops_,
+          actions_, clear_refusals_, crash_tokens_, {},         {}};
 }
 
 void Engine::finish(Turn& turn, const std::shared_ptr<Association>& association) {

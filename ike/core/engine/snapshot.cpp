@@ -15,6 +15,11 @@ Snapshot Engine::snapshot() const {
   return snapshot;
 }
 
+Openings Engine::openings() const {
+  return {half_open_.size(), half_open_.size() >= limits::kCookieThreshold, agreements_.withheld(),
+          agreements_.last_withheld()};
+}
+
 std::optional<TunnelStatus> Engine::status(TunnelId id) const {
   const auto found = tunnels_.find(id);
   if (found == tunnels_.end()) return std::nullopt;
@@ -49,8 +54,8 @@ Connection Engine::connection_of(const Tunnel& tunnel) const {
   if (usable || (ike_up && tunnel.config->children.empty())) return Connection::connected;
   const bool failed = tunnel.tries >= limits::kTriesUntilFailed && tunnel.last_failure;
   if (failed) {
-    return tunnel.last_failure->stage == Stage::child ? Connection::phase2_failed
-                                                      : Connection::phase1_failed;
+    return is_phase2(tunnel.last_failure->stage) ? Connection::phase2_failed
+                                                 : Connection::phase1_failed;
   }
   const bool busy = !tunnel.sas.empty() || tunnel.timer != kNever;
   return busy ? Connection::connecting : Connection::idle;

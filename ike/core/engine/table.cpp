@@ -20,8 +20,13 @@ void Engine::attach(Sa& sa) {
 }
 
 void Engine::reindex(Sa& sa) {
+  if (keeping_ == Keeping::yes) unsaved_.push_back(sa.id);
   set_timer(sa.id, sa.deadline());
-  if (!sa.is_half_open()) half_open_.remove(sa.id);
+  if (!sa.is_half_open()) {
+    half_open_.remove(sa.id);
+  } else if (!sa.is_unproven()) {
+    half_open_.proven(sa.id);
+  }
   if (sa.closed()) touched_.push_back(sa.id);
 }
 
@@ -31,7 +36,9 @@ void Engine::erase_closed() {
   for (const SaId id : std::exchange(touched_, {})) {
     Sa* sa = find(id);
     if (sa == nullptr || !sa->closed()) continue;
+    if (keeping_ == Keeping::yes) unsaved_.push_back(id);
     set_timer(id, kNever);
+    agreements_.over(id);
     by_spi_.erase(sa->our_spi);
     if (sa->association->tunnel != nullptr) {
       const TunnelId tunnel_id = sa->tunnel().id;
@@ -40,7 +47,7 @@ void Engine::erase_closed() {
       sas_.erase(id);
       if (tunnel == nullptr) continue;
       if (directory_.find(tunnel_id) == nullptr && tunnel->sas.empty()) {
-        tunnels_.erase(tunnel_id);
+        erase(tunnel_id);
       } else {
         reconcile(*tunnel);
       }
@@ -48,6 +55,11 @@ void Engine::erase_closed() {
       sas_.erase(id);
     }
   }
+}
+
+void Engine::erase(TunnelId id) {
+  tunnels_.erase(id);
+  ledger_.forget(id);
 }
 
 void Engine::set_timer(SaId id, Time at) {

@@ -33,14 +33,14 @@ void Engine::want(Tunnel& tunnel) {
   tunnel.acquired = !up;
 }
 
+std::unique_ptr<Sa> Engine::make_sa(IkeVersion version) {
+  if (version == IkeVersion::v1) return std::make_unique<v1::Sa>();
+  return std::make_unique<v2::Sa>();
+}
+
 void Engine::start_try(Tunnel& tunnel) {
   if (tunnel.config->remote.is_any()) return;
-  std::unique_ptr<Sa> sa;
-  if (tunnel.config->version == IkeVersion::v1) {
-    sa = std::make_unique<v1::Sa>();
-  } else {
-    sa = std::make_unique<v2::Sa>();
-  }
+  auto sa = make_sa(tunnel.config->version);
   sa->id = numbers_.next<SaId>();
   sa->role = wire::Role::initiator;
   sa->local = {tunnel.config->local, kIkePort};
@@ -48,6 +48,7 @@ void Engine::start_try(Tunnel& tunnel) {
   sa->association = std::make_shared<Association>();
   sa->association->tunnel = tunnel.config;
   sa->association->begun_at = now_;
+  sa->association->refused_before = tunnel.refused;
   sa->association->current = sa->id;
   sa->association->begun_alone = !has_other_association(tunnel, *sa);
   Turn turn = make_turn();
@@ -85,6 +86,9 @@ void Engine::obey(Turn& turn, const OpeningFailed& signal) {
   Tunnel* tunnel = find(sa.tunnel().id);
   if (tunnel == nullptr) return;
   ++tunnel->tries;
+  // Where it was up once, silence says nothing about what was asked for.
+  const bool refused = signal.failure.cause == Cause::no_proposal_chosen;
+  if (refused || !tunnel->was_up) ++tunnel->refused;
   tunnel->last_failure = signal.failure;
   const bool early = tunnel->tries < limits::kTriesUntilFailed;
   const bool silent = signal.failure.cause == Cause::peer_silent;
@@ -101,6 +105,7 @@ void Engine::obey(Turn& turn, const AssociationUp& signal) {
   Tunnel* tunnel = find(fresh.tunnel().id);
   if (tunnel == nullptr) return;
   tunnel->last_failure.reset();
+  tunnel->was_up = true;
   // What asked has it. After its end the next packet asks, also one that comes before that end.
   tunnel->acquired = false;
   if (tunnel->config->children.empty()) tunnel->tries = 0;
@@ -138,7 +143,7 @@ bool Engine::is_accompanied(const Tunnel& tunnel, const Association& association
 void Engine::join(Turn& turn, Sa& fresh, Sa& other) {
   const std::shared_ptr<Association> young = fresh.association;
   const std::shared_ptr<Association> old = other.association;
-  const bool crossed = young->begun_as != old->begun_as && old->established_at >= young->begun_at;
+  const bool crossed = young->begun_as != old->begun_as && old->crossing_until >= young->begun_at;
   if (!crossed && young->initial_contact) {
     other.close(turn, "the peer started anew (INITIAL-CONTACT)");
     touched_.push_back(other.id);
@@ -149,7 +154,7 @@ void Engine::join(Turn& turn, Sa& fresh, Sa& other) {
   Sa& goes = young_goes ? fresh : other;
   const bool we_close =
       crossed ? goes.role == wire::Role::initiator : fresh.role == wire::Role::initiator;
-  goes.superseded(now_ + (we_close ? limits::kRefusedRetry : limits::kAwaitDelete));
+  goes.superseded(now_, now_ + (we_close ? limits::kRefusedRetry : limits::kAwaitDelete));
   if (fresh.role == wire::Role::initiator) {
     for (Time& at : old->rule_retry_at) at = std::min(at, now_);
   }
@@ -158,6 +163,7 @@ void Engine::join(Turn& turn, Sa& fresh, Sa& other) {
   old->begun_as = young->begun_as;
   old->begun_at = young->begun_at;
   old->established_at = young->established_at;
+  old->crossing_until = young->crossing_until;
   old->lowest_nonce = young->lowest_nonce;
   turn.tell(IkeRekeyed{old->tunnel->id, other.id, fresh.id});
 }
@@ -212,7 +218,14 @@ void Engine::obey(Turn& turn, const AssociationDown& signal) {
       sa->association->accompanied = is_accompanied(*tunnel, *sa->association);
       // Of several that are left the one that stays has the policies.
       const auto heir = sa->association->heir.lock();
-      if (heir == nullptr || heir->ended) take_over(turn, *sa);
+      if (heir != nullptr && !heir->ended) continue;
+      // What was to end for another's sake is the last one.
+      if (heir != nullptr && !sa->association->accompanied) {
+        sa->association->heir.reset();
+        sa->association->closes_with_heir = false;
+        sa->association->patience = kNever;
+      }
+      take_over(turn, *sa);
     }
   }
 }
@@ -230,9 +243,65 @@ void Engine::obey(Turn& turn, const RuleFailed& signal) {
   turn.tell(TryFailed{tunnel->config->id, signal.failure, tries, next});
 }
 
+// Of a tunnel that leaves it to the peer to begin there is nothing else to say why it is down.
+void Engine::obey(Turn&, const ServingFailed& signal) {
+  Tunnel* tunnel = find(signal.tunnel);
+  if (tunnel == nullptr || tunnel->config->may_initiate()) return;
+  if (connection_of(*tunnel) != Connection::connected) tunnel->last_failure = signal.failure;
+}
+
 void Engine::obey(Turn&, const SuccessorWanted& signal) {
   Tunnel* tunnel = find(find(signal.sa)->tunnel().id);
   if (tunnel != nullptr) reauthenticate(*tunnel);
+}
+
+// What was made under it goes on under another SA: one that is there yet, or one that we begin, or
+// the peer does.
+void Engine::obey(Turn& turn, const HeirWanted& signal) {
+  Sa& left = *find(signal.sa);
+  Tunnel* tunnel = find(left.tunnel().id);
+  if (tunnel == nullptr || replace(turn, left, "another takes its place")) return;
+  if (tunnel->config->may_initiate()) reauthenticate(*tunnel);
+}
+
+void Engine::obey(Turn& turn, const PeerLost& signal) {
+  Sa& left = *find(signal.sa);
+  if (replace(turn, left, signal.reason)) return;
+  left.close(turn, signal.reason);
+  touched_.push_back(left.id);
+}
+
+void Engine::obey(Turn&, const Followed& signal) {
+  const Sa& moved = *find(signal.sa);
+  const Tunnel* tunnel = find(moved.tunnel().id);
+  if (tunnel == nullptr) return;
+  for (const SaId id : tunnel->sas) {
+    Sa* other = find(id);
+    if (other == nullptr || other->association != moved.association || !other->is_up()) continue;
+    other->local = moved.local;
+    other->remote = moved.remote;
+  }
+}
+
+// By the youngest of its association that is up, if there is one.
+bool Engine::replace(Turn& turn, Sa& left, std::string why) {
+  const Tunnel* tunnel = find(left.tunnel().id);
+  if (tunnel == nullptr) return false;
+  Sa* next = nullptr;
+  for (const SaId id : tunnel->sas) {
+    Sa* other = find(id);
+    const bool fits = other != nullptr && id != left.id && other->is_up() &&
+                      other->association == left.association;
+    if (fits && (next == nullptr || next->id.value < id.value)) next = other;
+  }
+  if (next == nullptr) return false;
+  next->superseded(now_, kNever);
+  left.association->current = next->id;
+  turn.tell(IkeRekeyed{tunnel->config->id, left.id, next->id});
+  left.close(turn, std::move(why));
+  touched_.push_back(left.id);
+  touched_.push_back(next->id);
+  return true;
 }
 
 void Engine::obey(Turn&, const RuleUp& signal) {

@@ -13,8 +13,8 @@ Child* find_child(std::vector<Child>& children, Predicate predicate) {
 
 }  // namespace
 
-Child* Association::find(ChildId id) {
-  return find_child(children, [id](const Child& child) { return child.id == id; });
+Child* Association::find(ChildId wanted) {
+  return find_child(children, [wanted](const Child& child) { return child.id == wanted; });
 }
 
 Child* Association::find_inbound(ChildSpi spi) {

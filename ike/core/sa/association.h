@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -12,7 +13,11 @@
 
 namespace ipsec::core {
 
+// Joins what the runtime store keeps of one.
+using AssociationId = StrongId<struct AssociationIdTag, std::uint64_t>;
+
 struct Association {
+  AssociationId id;  // the engine's; none until the store has one of it
   TunnelPointer tunnel;
   Identity peer;
   std::string peer_vendor;  // what it says of who made it
@@ -29,13 +34,19 @@ struct Association {
   // half only when the peer is ready, or the other one gone.
   bool accompanied = false;
   wire::Role begun_as = wire::Role::initiator;
+  int refused_before = 0;  // tries of ours that most likely asked for what the peer has not
   Time begun_at{};
   Time established_at = kNever;
+  // IKEv1: what the peer began until then it may have begun without knowing of this one.
+  Time crossing_until{};
+  // IKEv1: nothing answers a Delete, so those of the last seconds are said again.
+  Time repeat_deletes_at = kNever;
   // Of the opening exchange: decides between two associations that both ends began at once.
   Bytes lowest_nonce;
   bool initial_contact = false;  // the peer said that it knows of no other SA
-  // Whether the tunnel had another association when this one was begun, and has one now; the engine
-  // keeps them. They decide about INITIAL_CONTACT and crossings.
+  // Whether the tunnel had no other association when this one was begun; and whether there is none
+  // now, of this tunnel or between the same identities. The engine keeps them; they decide about
+  // crossings, and about INITIAL_CONTACT.
   bool begun_alone = true;
   bool alone = true;
   // By rule: not before this is a missing child asked for (again).
@@ -43,9 +54,8 @@ struct Association {
   std::vector<int> rule_tries;
   // By rule: the peer takes one pair of ranges a child (SINGLE_PAIR_REQUIRED, RFC 7296 2.9).
   std::vector<bool> rule_single_pair;
-  bool crowded = false;  // IKEv1: a pair of ranges has several children
 
-  [[nodiscard]] Child* find(ChildId id);
+  [[nodiscard]] Child* find(ChildId wanted);
   // By the SPI we receive on, and by the one we send with.
   [[nodiscard]] Child* find_inbound(ChildSpi spi);
   [[nodiscard]] Child* find_outbound(ChildSpi spi);

@@ -43,6 +43,9 @@ struct Lingering {
 // half of it, at most the SPI it was offered under.
 struct Unmade {
   std::optional<xfrm::SaKey> reserved;
+  // IKEv1, where nothing answers a Delete: how often it was sent, and when it is sent next.
+  int told = 0;
+  Time delete_at{};
 };
 using ChildPhase = std::variant<InboundOnly, Active, Replaced, Lingering, Unmade>;
 
@@ -71,12 +74,22 @@ struct Child {
   Bytes lowest_nonce;
   std::optional<ChildId> successor;
   std::optional<Switch> switching;  // the latest
+  // The outbound half that the kernel was asked for and has not answered for: its keys are nowhere
+  // else.
+  std::optional<xfrm::SaSpec> awaited;
   bool announced = false;  // a ChildUp or ChildRekeyed named it; else its end is no news either
+  // The rule's, or what was agreed where that is less (IKEv1).
+  Duration lifetime{};
+  std::uint64_t lifetime_bytes = 0;  // 0 is none
   Time rekey_at = kNever;
   Time expires_at = kNever;
-  // IKEv1 (ike/v1/pairs.h): when it was made, and whether we asked for it.
+  // IKEv1 (ike/v1/pairs.h): when it was made, whether we asked for it, and when it is known which
+  // of those that crossed stays.
   Time made_at{};
   bool asked = false;
+  Time settle_at = kNever;
+  // When what is sent goes over to it, if the peer has not shown sooner that it has its half.
+  Time switch_at = kNever;
 
   [[nodiscard]] xfrm::SaKey inbound_key() const { return {local.address, protocol, inbound}; }
   [[nodiscard]] xfrm::SaKey outbound_key() const { return {remote.address, protocol, outbound}; }
@@ -85,6 +98,11 @@ struct Child {
   }
   [[nodiscard]] bool lingering() const { return std::holds_alternative<Lingering>(phase); }
   [[nodiscard]] bool unmade() const { return std::holds_alternative<Unmade>(phase); }
+  // Another may be made for its ranges.
+  [[nodiscard]] bool leaves_room() const {
+    const auto* never_made = std::get_if<Unmade>(&phase);
+    return lingering() || (never_made != nullptr && never_made->told > 0);
+  }
   // What of it the kernel holds, or is about to.
   [[nodiscard]] bool has_outbound() const {
     const auto* replaced = std::get_if<Replaced>(&phase);
@@ -95,7 +113,8 @@ struct Child {
   [[nodiscard]] Time delete_at() const {
     const auto* replaced = std::get_if<Replaced>(&phase);
     if (replaced != nullptr) return replaced->delete_at;
-    return unmade() ? Time{} : kNever;
+    const auto* never_made = std::get_if<Unmade>(&phase);
+    return never_made != nullptr ? never_made->delete_at : kNever;
   }
 };
 

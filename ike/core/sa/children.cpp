@@ -5,15 +5,22 @@
 #include <utility>
 
 #include "ike/base/limits.h"
+#include "ike/core/sa/layouts.h"
 
 namespace ipsec::core {
-namespace {
 
-std::optional<xfrm::UdpEncapsulation> encapsulation(const Endpoint& from, const Endpoint& to,
-                                                    bool wanted) {
+xfrm::PolicySpec policies_of(const Child& child) {
+  return {child.reqid,    child.local.address,   child.remote.address,   child.protocol,
+          child.outbound, child.selectors.local, child.selectors.remote, child.attachment};
+}
+
+std::optional<xfrm::UdpEncapsulation> encapsulation_between(const Endpoint& from,
+                                                            const Endpoint& to, bool wanted) {
   if (!wanted) return std::nullopt;
   return xfrm::UdpEncapsulation{from.port, to.port};
 }
+
+namespace {
 
 struct HalfKeys {
   const Secret& encryption;
@@ -39,28 +46,23 @@ xfrm::SaSpec half(const Sa& sa, const Child& child, xfrm::Direction direction, c
   spec.integrity_key = keys.integrity.clone();
   spec.extended_sequence_numbers = child.algorithms.sequence_numbers == EsnId::yes;
   spec.replay_window_packets = rule.replay_window_packets;
-  spec.encapsulation = encapsulation(from, to, child.encapsulated);
+  spec.encapsulation = encapsulation_between(from, to, child.encapsulated);
   const KernelWishes& wishes = sa.tunnel().kernel;
   spec.attachment = child.attachment;
   spec.copy_dscp = wishes.copy_dscp;
   spec.copy_ecn = wishes.copy_ecn;
   if (!in) spec.output_mark = wishes.output_mark;
   spec.offload = wishes.offload;
-  if (rule.lifetime_bytes != 0) {
+  if (child.lifetime_bytes != 0) {
     spec.soft_limit_bytes = rekey_at_bytes;
     constexpr auto kMost = std::numeric_limits<std::uint64_t>::max();
-    const bool fits = rule.lifetime_bytes <= kMost - limits::kVolumeRoomBytes;
-    spec.hard_limit_bytes = fits ? rule.lifetime_bytes + limits::kVolumeRoomBytes : 0;
+    const bool fits = child.lifetime_bytes <= kMost - limits::kVolumeRoomBytes;
+    spec.hard_limit_bytes = fits ? child.lifetime_bytes + limits::kVolumeRoomBytes : 0;
   }
   const auto lifetime_s =
-      std::chrono::duration_cast<std::chrono::seconds>(rule.lifetime + limits::kLifetimeRoom);
+      std::chrono::duration_cast<std::chrono::seconds>(child.lifetime + limits::kLifetimeRoom);
   spec.hard_limit_s = static_cast<std::uint64_t>(lifetime_s.count());
   return spec;
-}
-
-xfrm::PolicySpec policies_of(const Child& child) {
-  return {child.reqid,    child.local.address,   child.remote.address,   child.protocol,
-          child.outbound, child.selectors.local, child.selectors.remote, child.attachment};
 }
 
 void tell_down(Turn& turn, const Association& association, const Child& child) {
@@ -96,9 +98,11 @@ Child make_child(Turn& turn, const Sa& sa, ChildId id, const ChildMaking& making
   child.selectors = making.selectors;
   child.algorithms = making.choice->algorithms;
   child.lowest_nonce = making.nonces.lowest();
-  const Duration lifetime = sa.tunnel().children[making.rule].lifetime;
-  child.rekey_at = turn.rekey_time(lifetime);
-  child.expires_at = turn.now + lifetime;
+  const ChildConfig& rule = sa.tunnel().children[making.rule];
+  child.lifetime = rule.lifetime;
+  child.lifetime_bytes = rule.lifetime_bytes;
+  child.rekey_at = turn.rekey_time(child.lifetime);
+  child.expires_at = turn.now + child.lifetime;
   return child;
 }
 
@@ -116,7 +120,7 @@ Ticket install_child(Turn& turn, const Sa& sa, Child& child, const crypto::Child
   const HalfKeys responders{keys.responder_encryption, keys.responder_integrity};
   const HalfKeys& theirs = ours_first ? responders : initiators;
   const HalfKeys& ours = ours_first ? initiators : responders;
-  const std::uint64_t volume = sa.tunnel().children[child.rule].lifetime_bytes;
+  const std::uint64_t volume = child.lifetime_bytes;
   const std::uint64_t rekey_at = volume == 0 ? 0 : turn.rekey_bytes(volume, ours_first);
   auto inbound = half(sa, child, xfrm::Direction::in, theirs, rekey_at);
   auto outbound = half(sa, child, xfrm::Direction::out, ours, rekey_at);
@@ -143,8 +147,9 @@ void switch_outbound(Turn& turn, Sa& sa, Child& child) {
   InstallSas install;
   install.sa = sa.id;
   install.ticket = turn.numbers.next<Ticket>();
-  install.sas.push_back(std::move(waiting->outbound));
+  install.sas.push_back(clone(waiting->outbound));
   install.policies = policies_of(child);
+  child.awaited = std::move(waiting->outbound);
   child.phase = Active{};
   child.switching = Switch{install.ticket, true};
   turn.act(std::move(install));
@@ -157,6 +162,7 @@ void switch_answered(Turn& turn, Sa& sa, Ticket ticket, bool done) {
   });
   if (asked == children.end()) return;
   const bool installs = std::exchange(asked->switching, {})->installs;
+  asked->awaited.reset();
   if (done || !asked->usable()) return;
   // The policies still point at the child before it, whose outbound half goes or is gone.
   for (const Child& old : children) {
@@ -350,7 +356,8 @@ void move_child(Turn& turn, const Sa& sa, Child& child) {
   if (auto* waiting = std::get_if<InboundOnly>(&child.phase)) {
     waiting->outbound.source = child.local.address;
     waiting->outbound.destination = child.remote.address;
-    waiting->outbound.encapsulation = encapsulation(child.local, child.remote, child.encapsulated);
+    waiting->outbound.encapsulation =
+        encapsulation_between(child.local, child.remote, child.encapsulated);
   }
 }
 
@@ -368,6 +375,7 @@ void follow_peer(Turn& turn, Sa& sa, const Endpoint& local, const Endpoint& remo
   if (!sa.is_up()) return;
   move_children(turn, sa);
   turn.tell(PeerMoved{sa.tunnel().id, before, sa.remote});
+  turn.signals.emplace_back(Followed{sa.id});
 }
 
 // On port 500 it would be taken for a broken IKE message.
@@ -429,7 +437,7 @@ Child* find_equal(Association& association, std::size_t rule, const SelectorPair
 std::vector<SelectorPair> missing_of(const Association& association, std::size_t rule) {
   std::vector<SelectorPair> present;
   for (const Child& child : association.children) {
-    if (child.rule == rule && !child.lingering()) present.push_back(child.selectors);
+    if (child.rule == rule && !child.leaves_room()) present.push_back(child.selectors);
   }
   const auto& wanted = association.tunnel->children[rule].selectors;
   const bool single = association.rule_single_pair[rule];

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "ike/core/sa/making.h"
@@ -88,6 +89,26 @@ void child_expired(Turn& turn, Child& child, bool hard);
 // The association with all its children; `last` is its current SA.
 void end(Turn& turn, const std::shared_ptr<Association>& association, SaId last,
          std::string reason);
+
+// --- After a daemon before this one (children_resumed.cpp) ---
+
+// What the kernel has of a child is ours from now on, and goes to where the child is.
+void adopt(Turn& turn, const Association& association, const Child& child,
+           const Comeback& comeback);
+// The same of all. How many of them the kernel has lost: those are to be deleted.
+[[nodiscard]] std::size_t adopt_children(Turn& turn, Association& association,
+                                         const Comeback& comeback);
+// What was about to happen to them.
+void resume_children(Turn& turn, Sa& sa, const Comeback& comeback);
+
+// --- As the kernel is told of them ---
+
+[[nodiscard]] xfrm::PolicySpec policies_of(const Child& child);
+[[nodiscard]] std::optional<xfrm::UdpEncapsulation> encapsulation_between(const Endpoint& from,
+                                                                          const Endpoint& to,
+                                                                          bool wanted);
+
+// --- Rules ---
 
 // The ranges of all rules, for who asks for others.
 [[nodiscard]] std::string describe_rules(const TunnelConfig& tunnel);

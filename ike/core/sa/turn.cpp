@@ -24,6 +24,11 @@ double part(RandomSource& random) {
 
 }  // namespace
 
+void Turn::tell_refused(TunnelId tunnel, Failure why) {
+  if (tunnel) signals.emplace_back(ServingFailed{tunnel, why});
+  tell(ExchangeFailed{tunnel, std::move(why)});
+}
+
 Bytes Turn::nonce() {
   Bytes bytes(kNonceBytes);
   random.fill(bytes);

@@ -4,11 +4,13 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "ike/base/random.h"
 #include "ike/base/time.h"
+#include "ike/core/crash_tokens.h"
 #include "ike/core/directory.h"
 #include "ike/core/io.h"
 #include "ike/core/rate_limit.h"
@@ -47,12 +49,31 @@ struct RuleFailed {
 struct RuleUp {
   SaId sa;
 };
+// The peer asked for what could not be served.
+struct ServingFailed {
+  TunnelId tunnel;
+  Failure failure;
+};
 // IKEv1: a new phase 1 is to take this SA's place.
 struct SuccessorWanted {
   SaId sa;
 };
+// IKEv1: this SA, the current one, is deleted, but not what was made under it.
+struct HeirWanted {
+  SaId sa;
+};
+// IKEv1: nobody answers on this SA, the current one. Another of the same association may be known
+// to the peer still.
+struct PeerLost {
+  SaId sa;
+  std::string reason;
+};
+// The peer was heard from elsewhere on this SA, and its others go there too.
+struct Followed {
+  SaId sa;
+};
 using Signal = std::variant<OpeningFailed, AssociationUp, AssociationDown, RuleFailed, RuleUp,
-                            SuccessorWanted>;
+                            ServingFailed, SuccessorWanted, HeirWanted, PeerLost, Followed>;
 
 struct Turn {
   Time now;
@@ -63,11 +84,14 @@ struct Turn {
   Drops& drops;
   Actions& actions;
   RateLimit& clear_refusals;
+  const CrashTokens& crash_tokens;
   std::vector<Signal> signals;
   std::vector<std::unique_ptr<Sa>> born;
 
   void act(Action action) { actions.push_back(std::move(action)); }
   void tell(Event event) { actions.emplace_back(std::move(event)); }
+  // Tells that the peer's exchange came to nothing, for a tunnel (or none that is known).
+  void tell_refused(TunnelId tunnel, Failure why);
   void drop(std::string_view reason) { ++drops[reason]; }
   [[nodiscard]] Bytes nonce();
   [[nodiscard]] IkeSpi spi();

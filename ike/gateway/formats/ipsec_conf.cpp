@@ -41,7 +41,7 @@ std::string secret_text(std::string_view key) {
   return write_hex_secret(key);
 }
 
-void conf_explain(Lines& out) {
+void conf_explain(Lines& out, const View& view) {
   out.part();
   out.note("Append this to /etc/ipsec.conf, and what follows '{}' at its end to", kSecretsMark);
   out.note("/etc/ipsec.secrets:  sed -n 's/^{}//p' FILE >>/etc/ipsec.secrets", kSecretsMark);
@@ -56,6 +56,9 @@ void conf_explain(Lines& out) {
       "ike, esp: algorithms of phase 1 and phase 2; a group in esp= is perfect forward secrecy");
   out.note("ikelifetime, lifetime: when their keys are made anew");
   out.note("dpdaction, dpddelay, dpdtimeout: what is done with a peer that falls silent, and when");
+  if (is_aggressive(view)) {
+    for (const std::string_view line : kOfAggressiveMode) out.note("{}", line);
+  }
   out.part();
 }
 
@@ -175,7 +178,7 @@ bool names_all(const View& view) {
 Rendered render_ipsec_conf(const View& view) {
   Lines out("#");
   out.head(view);
-  conf_explain(out);
+  conf_explain(out, view);
   for (std::size_t i = 0; i < view.children.size(); ++i) write_conn(out, view, i);
   out.part();
   write_secrets(out, view);
@@ -185,7 +188,7 @@ Rendered render_ipsec_conf(const View& view) {
 Rendered render_literal(const View& view) {
   Lines out("#");
   out.head(view);
-  conf_explain(out);
+  conf_explain(out, view);
   for (std::size_t i = 0; i < view.children.size(); ++i) write_literal(out, view, i);
   out.part();
   write_secrets(out, view);

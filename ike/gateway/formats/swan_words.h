@@ -1,6 +1,7 @@
 // Words of strongSwan's configurations, both ways: swanctl.conf and ipsec.conf have them in common.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <expected>
 #include <optional>
@@ -11,6 +12,12 @@
 #include "ike/gateway/formats/proposals.h"
 
 namespace ipsec::gateway::formats {
+
+// For who loads a tunnel in aggressive mode: strongSwan refuses to answer it without being told so.
+inline constexpr std::array<std::string_view, 3> kOfAggressiveMode{
+    "aggressive: strongSwan begins with it as it is, but answers it only where strongswan.conf has",
+    "i_dont_care_about_security_and_use_aggressive_mode_psk = yes in its section charon: whoever",
+    "asks can then guess the key at leisure. Use main mode or IKEv2 where both ends can."};
 
 enum class Use : std::uint8_t { ike, esp, ah };
 

@@ -32,7 +32,11 @@ std::string_view swanctl_start_word(const View& view) {
   return view.start == Start::traffic ? "trap" : "start";
 }
 
-void swanctl_explain(Lines& out) {
+bool has_aggressive_mode(const View& view) {
+  return view.ike.version == IkeVersion::v1 && view.ike.mode == IkeMode::aggressive;
+}
+
+void swanctl_explain(Lines& out, const View& view) {
   out.part();
   out.note("Put this file into /etc/swanctl/conf.d and run `swanctl --load-all`.");
   out.part();
@@ -41,6 +45,9 @@ void swanctl_explain(Lines& out) {
   out.note("proposals, esp_proposals: algorithms of phase 1 and phase 2, best first.");
   out.note("rekey_time: when keys are made anew. dpd_delay: how often a silent peer is asked;");
   out.note("dpd_timeout counts with IKEv1 only.");
+  if (has_aggressive_mode(view)) {
+    for (const std::string_view line : kOfAggressiveMode) out.note("{}", line);
+  }
   out.note("This machine must forward packets (net.ipv4.ip_forward=1), let UDP 500 and 4500 and");
   out.note("ESP in, and leave what goes to the other side's ranges out of its NAT.");
 }
@@ -82,13 +89,11 @@ void write_secret(Lines& out, const View& view) {
 Rendered render_swanctl(const View& view) {
   Lines out("#");
   out.head(view);
-  swanctl_explain(out);
+  swanctl_explain(out, view);
   out.add("connections {{");
   out.add("  {} {{", view.name);
   out.add("    version = {}", static_cast<int>(view.ike.version));
-  if (view.ike.version == IkeVersion::v1 && view.ike.mode == IkeMode::aggressive) {
-    out.add("    aggressive = yes");
-  }
+  if (has_aggressive_mode(view)) out.add("    aggressive = yes");
   out.add("    local_addrs = {}", place(view.local));
   out.add("    remote_addrs = {}", place(view.remote));
   out.add("    proposals = {}", write_proposals(view.ike_offers, Use::ike, view.ike.version));

@@ -160,6 +160,33 @@ TEST_CASE("help, versions and mistakes need no daemon") {
   CHECK(nothing.out.empty());
 }
 
+TEST_CASE("an upgrade is done when another process answers") {
+  // The old one answers once more before it ends.
+  std::vector<Request> requests;
+  const Server server(Server::answering(requests, [&](const Request& request) -> Answer {
+    if (std::holds_alternative<control::Upgrade>(request.operation)) return control::DoneReply{};
+    const bool is_new = requests.size() >= 4;
+    return control::VersionReply{is_new ? "2.0" : "1.0", 1, is_new ? 12U : 11U, {}, "", 0, {}};
+  }));
+  const Ran ran = run_program({"--run-dir", server.run_dir(), "upgrade"});
+  CHECK(ran.status == 0);
+  CHECK(ran.out == "ipsecd 2.0 has taken the place of 1.0\n");
+  CHECK(ran.error.empty());
+  CHECK(requests.size() == 4);
+}
+
+TEST_CASE("an upgrade that is refused says why") {
+  std::vector<Request> requests;
+  const Server server(Server::answering(requests, [](const Request& request) -> Answer {
+    if (std::holds_alternative<control::Version>(request.operation)) return control::VersionReply{};
+    return std::unexpected(control::Error{control::ErrorCode::refused, "it is no program", {}});
+  }));
+  const Ran ran = run_program({"--run-dir", server.run_dir(), "upgrade"});
+  CHECK(ran.status == 1);
+  CHECK(ran.out.empty());
+  CHECK(ran.error == "ipsecctl: it is no program\n");
+}
+
 TEST_CASE("deleting without a terminal wants --yes, after it was said what goes") {
   const Stage stage;
   const Ran refused = stage.run({"tunnel", "delete", "busy"});

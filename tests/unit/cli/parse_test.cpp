@@ -88,6 +88,8 @@ std::vector<Row> rows() {
       {"tunnel up a b", control::Command{Order::up, {"a", "b"}}},
       {"tunnel down a", control::Command{Order::down, {"a"}}},
       {"tunnel reconnect a", control::Command{Order::reconnect, {"a"}}},
+      {"tunnel rekey a b", control::Command{Order::rekey, {"a", "b"}}},
+      {"tunnel rekey --ike a", control::Command{Order::rekey_ike, {"a"}}},
       {"tunnel export t --format literal", Export{"t", "literal", false, false}},
       {"tunnel export t --format swanctl --side peer --show-secrets",
        Export{"t", "swanctl", true, true}},
@@ -120,6 +122,7 @@ std::vector<Row> rows() {
       {"stop", Stop{false}},
       {"stop --flush", Stop{true}, Course::confirm_flush},
       {"counters", ListCounters{}},
+      {"upgrade", Upgrade{}, Course::upgrade},
       {"version", Version{}},
   };
 }

@@ -143,11 +143,11 @@ TEST_CASE("a failure is told from both sides, and weak algorithms are a warning"
       kThen,  "1", "no-proposal-chosen",     "aes256",
       "3des", "",  "no algorithm in common", "the IKE parameters of both ends"};
   const std::string shown = show_status(status, {});
-  CHECK(has(shown, "Warning               weak algorithms in use: sha1, modp1024"));
+  CHECK(has(shown, "Warning               weak, and in use: sha1, modp1024"));
   CHECK(has(shown, "we said             aes256"));
   CHECK(has(shown, "peer said           3des"));
   CHECK(has(shown, "to check            the IKE parameters of both ends"));
-  CHECK(has(show_status(status, {80, true}), "\x1b[33mweak algorithms"));
+  CHECK(has(show_status(status, {80, true}), "\x1b[33mweak, and in use"));
 }
 
 TEST_CASE("the path between the gateways is told in numbers") {

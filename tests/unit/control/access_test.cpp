@@ -64,6 +64,7 @@ TEST_CASE("a reader may do what changes nothing and shows no secret") {
       Command{Order::up, {"a"}},
       Reload{},
       Stop{},
+      Upgrade{},
       SetLogLevel{"debug", ""},
   };
   for (const Operation& operation : allowed) {

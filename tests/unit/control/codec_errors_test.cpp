@@ -38,7 +38,7 @@ TEST_CASE("what is unknown is refused with what was meant") {
   CHECK(refusal(R"({"v":1,"op":"check","verbose":true})") ==
         "check: there is no 'verbose'; there are v, op, id, account");
   CHECK(refusal(R"({"v":1,"op":"command","order":"restart","tunnels":[]})") ==
-        "command: 'order' cannot be 'restart'; there are up, down, reconnect");
+        "command: 'order' cannot be 'restart'; there are up, down, reconnect, rekey, rekey-ike");
   CHECK(fields_refusal(R"({"ike":{"vrsion":2}})") ==
         "set: a tunnel has no field 'ike.vrsion'; is 'ike.version' meant?");
   CHECK(fields_refusal(R"({"nonsense":2})") == "set: a tunnel has no field 'nonsense'");

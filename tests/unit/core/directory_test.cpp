@@ -51,4 +51,30 @@ TEST_CASE("named addresses stand before any", "[directory]") {
   CHECK(groups(directory, "192.0.2.1", "203.0.113.2") == Names{"ecp384", "x25519", "modp2048"});
 }
 
+TEST_CASE("tunnels that share both identities know of each other, whatever else is theirs",
+          "[directory]") {
+  const auto named = [](std::uint64_t id, IkeVersion version, std::string_view ours,
+                        std::string_view theirs) {
+    auto config = std::make_shared<TunnelConfig>(*tunnel(id, "192.0.2.1", "203.0.113.2", "x25519"));
+    config->version = version;
+    config->local_identity = Identity::parse(ours).value();
+    config->remote_identity = Identity::parse(theirs).value();
+    return config;
+  };
+  const auto first = named(1, IkeVersion::v2, "a.example", "b.example");
+  Directory directory;
+  directory.set(first);
+  directory.set(named(2, IkeVersion::v2, "a.example", "c.example"));
+  directory.set(named(3, IkeVersion::v2, "d.example", "b.example"));
+  CHECK_FALSE(directory.shares_identities(*first));
+  const auto other = named(4, IkeVersion::v1, "a.example", "b.example");
+  directory.set(other);
+  CHECK(directory.shares_identities(*first));
+  // One that is held down cannot be up.
+  other->start = Start::down;
+  CHECK_FALSE(directory.shares_identities(*first));
+  directory.remove(TunnelId{4});
+  CHECK_FALSE(directory.shares_identities(*first));
+}
+
 }  // namespace ipsec::core

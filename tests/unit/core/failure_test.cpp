@@ -10,7 +10,8 @@ namespace {
 
 using wire::NotifyType;
 
-constexpr std::array kStages{Stage::ike_sa_init, Stage::ike_auth, Stage::child};
+constexpr std::array kStages{Stage::ike_sa_init, Stage::ike_auth, Stage::child,
+                             Stage::v1_opening,  Stage::v1_proof, Stage::v1_quick};
 
 std::vector<Cause> all_causes() {
   std::vector<Cause> causes;
@@ -39,12 +40,23 @@ TEST_CASE("hints say what to compare (M85, M86)") {
   REQUIRE_THAT(hint(Cause::peer_silent, Stage::ike_sa_init), Contains("UDP 500"));
   REQUIRE_THAT(hint(Cause::peer_silent, Stage::ike_auth), Contains("UDP 4500"));
   REQUIRE_THAT(hint(Cause::selectors_unacceptable, Stage::ike_auth), Contains("CIDRs"));
+  // What IKEv1 peers answer with silence.
+  REQUIRE_THAT(hint(Cause::peer_silent, Stage::v1_opening), Contains("mode (main or aggressive)"));
+  REQUIRE_THAT(hint(Cause::peer_silent, Stage::v1_proof), Contains("pre-shared key"));
+  REQUIRE_THAT(hint(Cause::peer_silent, Stage::v1_quick), Contains("PFS group"));
+  REQUIRE_THAT(hint(Cause::authentication_failed, Stage::v1_proof), Contains("mode"));
+  REQUIRE_THAT(hint(Cause::no_proposal_chosen, Stage::v1_quick), Contains("IPsec policy"));
+  REQUIRE(hint(Cause::identity_unknown, Stage::v1_proof) ==
+          hint(Cause::identity_unknown, Stage::ike_auth));
 
   const std::string phase_1(checklist_for(Stage::ike_auth));
   for (const char* item : {"gateway IP", "peer IP", "CIDRs", "pre-shared key", "IKE parameters"}) {
     REQUIRE_THAT(phase_1, Contains(item));
   }
-  REQUIRE_THAT(std::string(checklist_for(Stage::child)), Contains("IPsec parameters"));
+  REQUIRE(checklist_for(Stage::v1_proof) == phase_1);
+  for (const Stage stage : {Stage::child, Stage::v1_quick}) {
+    REQUIRE_THAT(std::string(checklist_for(stage)), Contains("IPsec parameters"));
+  }
 }
 
 TEST_CASE("a failure is one line with both views") {

@@ -57,6 +57,11 @@ std::expected<std::string, NoCommonGround> negotiate(const ChildOffers& initiato
   return core::describe(accepted->algorithms);
 }
 
+const GroupRow* first_group(const ChildOffers& offers) {
+  const auto groups = groups_of(offers);
+  return groups.empty() ? nullptr : groups.front();
+}
+
 std::expected<std::string, NoCommonGround> negotiate(const ChildOffers& initiator,
                                                      const ChildOffers& responder) {
   return negotiate(initiator, responder, {kDay, first_group(initiator)});
@@ -122,6 +127,8 @@ TEST_CASE("a quick mode offers one group: the first, and only with offers that a
           find_group("modp2048"));
 
   const ChildOffers offers{must, may, never, rather_not};
+  REQUIRE(groups_of(offers) ==
+          std::vector<const GroupRow*>{find_group("modp2048"), find_group("modp1024"), nullptr});
   REQUIRE(describe(write_offers(offers, kTheirs, terms("modp2048"))) ==
           "aes256-sha256-modp2048, aes192-sha1-modp2048");
   REQUIRE(describe(write_offers(offers, kTheirs, terms("modp1024"))) ==

@@ -42,6 +42,34 @@ TEST_CASE("a dead peer is found 13 s after the first request without an answer")
   REQUIRE(at.back() == seconds{13});
 }
 
+TEST_CASE("a peer in doubt is asked each half second, and is dead after 4 s") {
+  Retransmission request(RetransmitSchedule::in_doubt(seconds{13}), kStart);
+  const auto at = run(request);
+  REQUIRE(at.size() == 8);
+  REQUIRE(at.front() == milliseconds{500});
+  REQUIRE(at.back() == seconds{4});
+  REQUIRE(RetransmitSchedule::in_doubt(seconds{3}).total() == seconds{3});
+}
+
+TEST_CASE("a request that is hurried goes out at once, and is given up sooner, never later") {
+  const auto doubt = RetransmitSchedule::in_doubt(seconds{13});
+  Retransmission request(RetransmitSchedule::established(seconds{13}), kStart);
+  REQUIRE(request.poll(kStart + milliseconds{500}) == Verdict::send_again);
+  const Time hurried_at = kStart + milliseconds{600};
+  request.hurry(doubt, hurried_at);
+  REQUIRE(request.deadline() == hurried_at);
+  const auto at = run(request);
+  REQUIRE(at.size() == 9);
+  REQUIRE(kStart + at.back() == hurried_at + seconds{4});
+  REQUIRE(request.sends() == 10);
+
+  Retransmission late(RetransmitSchedule::established(seconds{13}), kStart);
+  while (late.sends() < 7) (void)late.poll(late.deadline());
+  const Time end = late.deadline();
+  late.hurry(doubt, end - seconds{2});
+  REQUIRE(late.deadline() == end);
+}
+
 TEST_CASE("waits of an established SA grow by half each time") {
   const auto schedule = RetransmitSchedule::established(seconds{13});
   const auto waits = schedule.waits();

@@ -62,6 +62,10 @@ class Told final : public Provider {
   Result<std::unique_ptr<ipsec::crypto::KeyExchange>> generate(GroupId group) const override {
     return fake_.generate(group);
   }
+  Result<std::unique_ptr<ipsec::crypto::KeyExchange>> import_private(
+      GroupId group, const Secret& value) const override {
+    return fake_.import_private(group, value);
+  }
 
  private:
   class ToldPrf final : public ipsec::crypto::Prf {

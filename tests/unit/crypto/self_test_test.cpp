@@ -15,6 +15,7 @@ using ipsec::HashId;
 using ipsec::IntegrityId;
 using ipsec::PrfId;
 using ipsec::Result;
+using ipsec::Secret;
 using ipsec::crypto::Cbc;
 using ipsec::crypto::Envelope;
 using ipsec::crypto::KeyExchange;
@@ -54,6 +55,10 @@ class Spoiled final : public Provider {
   }
   Result<std::unique_ptr<KeyExchange>> generate(GroupId group) const override {
     return real_.generate(fault == "ecp256" && group == GroupId::ecp256 ? GroupId::x25519 : group);
+  }
+  Result<std::unique_ptr<KeyExchange>> import_private(GroupId group,
+                                                      const Secret& value) const override {
+    return real_.import_private(group, value);
   }
 
  private:

@@ -214,6 +214,34 @@ TEST_CASE("where authentication fails, identities and what the key looks like ar
   }
 }
 
+TEST_CASE("where phase 1 of IKEv1 fails, version and mode are told", "[diagnose]") {
+  CHECK_FALSE(has(failed(core::Cause::peer_silent, core::Stage::ike_sa_init), "version and mode"));
+  auto facts = failed(core::Cause::peer_silent, core::Stage::v1_opening);
+  CHECK(contains(finding(facts, "version and mode").found, "main mode"));
+  facts = failed(core::Cause::peer_silent, core::Stage::v1_proof);
+  facts.meaning->ike.mode = ipsec::gateway::IkeMode::aggressive;
+  CHECK(contains(finding(facts, "version and mode").found, "aggressive mode"));
+  CHECK(has(facts, "pre-shared key"));
+}
+
+TEST_CASE("a flood of openings is told of while it lasts", "[diagnose]") {
+  using namespace std::chrono_literals;
+  auto facts = failed(core::Cause::peer_silent, core::Stage::v1_opening);
+  CHECK_FALSE(has(facts, "openings"));
+  facts.now += 100s;
+  facts.openings = {2000, true, 0, ipsec::kNever};
+  CHECK(contains(finding(facts, "openings").found, "2000 half-open"));
+  CHECK(contains(finding(facts, "openings").found, "cookie"));
+  facts.openings = {10, false, 7, facts.now - 29s};
+  const auto held_back = finding(facts, "openings");
+  CHECK(contains(held_back.found, "7 openings in aggressive mode held back"));
+  CHECK(held_back.grade == Grade::warning);
+  facts.view.connection = "connected";
+  CHECK(finding(facts, "openings").grade == Grade::note);
+  facts.now += 1s;
+  CHECK_FALSE(has(facts, "openings"));
+}
+
 TEST_CASE("the mirror image that the peer must have is told", "[diagnose]") {
   const auto facts = sound();
   const auto rule = facts.tunnel.all_rules().front();
@@ -333,6 +361,10 @@ TEST_CASE("weak algorithms are told of", "[diagnose]") {
   CHECK(finding(facts, "algorithms").grade == Grade::good);
   facts.view.weak = {"3des (IPsec)"};
   CHECK(finding(facts, "algorithms").grade == Grade::warning);
+  CHECK(contains(finding(facts, "algorithms").advice, "--profile modern"));
+  facts.tunnel.ike.mode = ipsec::gateway::IkeMode::aggressive;
+  facts.view.weak = {"aggressive mode (identities in clear)"};
+  CHECK(contains(finding(facts, "algorithms").advice, "--ike-version 2, or --ike-mode main"));
 }
 
 TEST_CASE("a kernel that does not answer is no reason to say nothing else", "[diagnose]") {

@@ -59,6 +59,31 @@ TEST_CASE("deadlines are asked for before each wait", "[loop]") {
   loop.remove(alarm);
 }
 
+TEST_CASE("what falls due while a tick works is not left for the next turn", "[loop]") {
+  Loop loop = made();
+  Alarm late(loop, 6ms, 1);
+  class Slow final : public ipsec::daemon::Timed {
+   public:
+    explicit Slow(Loop& loop) : loop_(loop), next_(loop.now() + 2ms) {}
+    [[nodiscard]] Time next_deadline() const override { return next_; }
+    void tick(Time now) override {
+      while (loop_.now() < now + 10ms) {
+      }
+      next_ = ipsec::kNever;
+    }
+
+   private:
+    Loop& loop_;
+    Time next_;
+  } slow(loop);
+  loop.add(slow);
+  loop.add(late);
+  int turns = 0;
+  loop.run([&] { ++turns; });
+  CHECK(turns == 1);
+  CHECK(late.rang.size() == 1);
+}
+
 TEST_CASE("a handler may forget itself and another that is ready too", "[loop]") {
   Loop loop = made();
   const UniqueFd first = ready_fd();

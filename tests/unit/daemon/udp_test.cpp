@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +16,7 @@
 #include <cstring>
 #include <fstream>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -131,6 +133,55 @@ std::vector<core::Datagram> taken(UdpSockets& sockets, std::size_t wanted, int l
     }
   }
   return out;
+}
+
+std::vector<UniqueFd> copies_of(const UdpSockets& sockets) {
+  std::vector<UniqueFd> out;
+  for (const int fd : sockets.fds()) out.emplace_back(::dup(fd));
+  return out;
+}
+
+std::vector<ino_t> inodes_of(const std::vector<int>& fds) {
+  std::vector<ino_t> out;
+  for (const int fd : fds) {
+    struct stat file{};
+    REQUIRE(::fstat(fd, &file) == 0);
+    out.push_back(file.st_ino);
+  }
+  return out;
+}
+
+TEST_CASE("sockets that are inherited are used, with what came meanwhile", "[udp]") {
+  std::optional<UdpSockets> first(opened({}));
+  const auto inodes = inodes_of(first->fds());
+  auto held = copies_of(*first);
+  first.reset();
+  Peer peer({address("127.0.0.1"), 0});
+  peer.send({address("127.0.0.1"), kIkePort}, {1, 2, 3});
+  int told = 0;
+  auto second =
+      UdpSockets::open({}, Inheritance(std::move(held), [&](std::span<const int>) { ++told; }));
+  REQUIRE(second.has_value());
+  CHECK(inodes_of(second->fds()) == inodes);
+  CHECK(told == 0);
+  const auto datagrams = taken(*second, 1);
+  REQUIRE(datagrams.size() == 1);
+  CHECK(datagrams.front().bytes == Bytes{1, 2, 3});
+}
+
+TEST_CASE("sockets that are not wanted go before others are bound", "[udp]") {
+  std::optional<UdpSockets> first(opened({address("127.0.0.1")}));
+  auto of_keeper = copies_of(*first);
+  auto held = copies_of(*first);
+  first.reset();
+  std::size_t taken_over = 99;
+  auto second = UdpSockets::open({}, Inheritance(std::move(held), [&](std::span<const int> fds) {
+                                   taken_over = fds.size();
+                                   of_keeper.clear();
+                                 }));
+  // The general address cannot be bound while somebody has one of its ports.
+  REQUIRE(second.has_value());
+  CHECK(taken_over == 0);
 }
 
 TEST_CASE("a reply leaves from the address that was asked", "[udp]") {

@@ -72,7 +72,6 @@ void say_much(Site& site) {
                     {"dpd.delay_s", {"30"}}}) == std::vector<std::string>{});
 }
 
-// The model refuses IKEv1 so far; the formats know it.
 void make_v1(Site& site) {
   Object object = tunnel_of(site);
   auto& tunnel = std::get<Tunnel>(object);

@@ -371,13 +371,17 @@ TEST_CASE("a second import stands beside the first, whose ranges and gateways st
 }
 
 TEST_CASE("an imported tunnel that the model refuses is refused with the model's reason") {
-  const auto read = read_ipsec_conf(kIpsecConf, kSecrets);
+  std::string text(kIpsecConf);
+  const std::string_view v1 = "keyexchange=ikev1\n";
+  text.insert(text.find(v1) + v1.size(), "  ike=aes256gcm16-prfsha256-modp2048!\n");
+  const auto read = read_ipsec_conf(text, kSecrets);
+  REQUIRE(read.has_value());
   Site site;
   site.inventory = Inventory();
   const auto refusals = site.change([&](Draft& draft) {
     for (const auto& it : read->declarations) draft.declare(it.kind, it.name, it.fields);
   });
-  CHECK(has(refusals, "tunnel 'old': ike.version '1': this version of the gateway speaks IKEv2"));
+  CHECK(has(refusals, "tunnel 'old': ike.encryption 'aes256gcm16': IKEv1 has no number"));
 }
 
 }  // namespace ipsec::gateway::formats

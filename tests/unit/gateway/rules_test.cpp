@@ -327,6 +327,22 @@ TEST_CASE("keys of any script are taken, short ones with a warning", "[gateway]"
         Lines{"tunnel 'hq': psk is shorter than 8 characters and easily guessed"});
 }
 
+TEST_CASE("aggressive mode is taken with a warning, and only of those who ask for IKEv1",
+          "[gateway]") {
+  Site site;
+  CHECK(site.set(Kind::tunnel, "hq", {{"ike.version", {"1"}}}) == kTaken);
+  CHECK(site.plan.warnings.empty());
+  CHECK(site.set(Kind::tunnel, "hq",
+                 {{"ike.version", {"1"}},
+                  {"ike.mode", {"aggressive"}},
+                  {"ike.encryption", {"aes128", "3des"}},
+                  {"ike.integrity", {"sha256", "md5"}},
+                  {"ike.dh", {"14"}}}) == kTaken);
+  REQUIRE(!site.plan.warnings.empty());
+  CHECK(site.plan.warnings.back().starts_with(
+      "tunnel 'hq': aggressive mode sends both identities in clear"));
+}
+
 TEST_CASE("policies that cannot work are refused", "[gateway]") {
   Site site;
   const auto [fields, line] = GENERATE(table<Fields, std::string>({
@@ -352,8 +368,15 @@ TEST_CASE("policies that cannot work are refused", "[gateway]") {
        "ipsec.lifetime_kb '2559': less than 2560; 0 turns the limit by volume off"},
       {{{"ipsec.replay_window", {"31"}}},
        "ipsec.replay_window '31': out of range; choose 32 to 4096"},
-      {{{"ike.version", {"1"}}},
-       "ike.version '1': this version of the gateway speaks IKEv2 only; set it to 2"},
+      {{{"ike.version", {"1"}}, {"ike.encryption", {"aes128gcm16"}}},
+       "ike.encryption 'aes128gcm16': IKEv1 has no number for it here; choose another, or set "
+       "ike.version to 2"},
+      {{{"ike.version", {"1"}}, {"ike.encryption", {"aes128ctr"}}},
+       "ike.encryption 'aes128ctr': IKEv1 has no number for it here; choose another, or set "
+       "ike.version to 2"},
+      {{{"ike.version", {"1"}}, {"ipsec.encryption", {"chacha20poly1305"}}},
+       "ipsec.encryption 'chacha20poly1305': IKEv1 has no number for it here; choose another, or "
+       "set ike.version to 2"},
       {{{"ike.mode", {"aggressive"}}},
        "ike.mode 'aggressive': IKEv2 has no modes; leave it out, or set ike.version to 1"},
       {{{"ike.encryption", {"null"}}},

@@ -156,7 +156,7 @@ TEST_CASE("ipsecd(8) has every option of `ipsecd --help` with its default", "[ma
     }
   }
   CHECK(items == Items{});
-  CHECK(told.size() == 9);
+  CHECK(told.size() == 10);
 }
 
 TEST_CASE("the examples of ipsecd.toml(5) read and may be applied", "[manual]") {

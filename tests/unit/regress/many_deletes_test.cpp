@@ -26,7 +26,9 @@ TEST_CASE("more deletes than one payload holds take several exchanges", "[regres
   v2::Drops drops;
   core::Actions actions;
   core::RateLimit refusals{1};
-  v2::Turn turn{it.now, it.crypto, random, directory, numbers, drops, actions, refusals, {}, {}};
+  const core::CrashTokens tokens(it.crypto, {});
+  v2::Turn turn{it.now,  it.crypto, random, directory, numbers, drops,
+                actions, refusals,  tokens, {},        {}};
   v2::tick(turn, sa);
   REQUIRE(it.peer.up()->window.sent.has_value());
   const auto& request = std::get<v2::ChildDeleteRequest>(it.peer.up()->ours);

@@ -19,7 +19,8 @@ std::size_t begun(v2::Sa& sa, const crypto::Provider& crypto, Time now) {
   v2::Drops drops;
   core::Actions actions;
   core::RateLimit refusals{1};
-  v2::Turn turn{now, crypto, random, directory, numbers, drops, actions, refusals, {}, {}};
+  const core::CrashTokens tokens(crypto, {});
+  v2::Turn turn{now, crypto, random, directory, numbers, drops, actions, refusals, tokens, {}, {}};
   v2::tick(turn, sa);
   return sa.established()->ours.index();
 }

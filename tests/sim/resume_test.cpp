@@ -1,0 +1,160 @@
+// Goal: a daemon that dies at any moment and comes back from the runtime store and the kernel loses
+// no packet, breaks no tunnel, leaves nothing twice, and can be rekeyed and closed as before.
+// Method: packets flow both ways while one side does something; it dies after the n-th action of
+// its engine, for every n until it lives through all of it, and comes back a moment later.
+#include <array>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include <catch2/catch.hpp>
+
+#include "tests/sim/pair.h"
+
+using namespace std::chrono_literals;
+using ipsec::Address;
+using ipsec::Duration;
+using ipsec::core::ChildRekeyed;
+using ipsec::core::IkeDown;
+using ipsec::core::IkeUp;
+using ipsec::core::IkeVersion;
+using ipsec::core::Order;
+using ipsec::core::Resumed;
+using ipsec::core::Start;
+using ipsec::sim::Node;
+using ipsec::sim::Pair;
+
+namespace {
+
+struct Doing {
+  std::string_view name;
+  std::function<void(Pair&, std::size_t side)> begin;
+  // Both ends are free to make more than one IKE SA of it.
+  bool reconnects = false;
+};
+
+const std::array kDoings{
+    Doing{"nothing", [](Pair&, std::size_t) {}},
+    Doing{"rekeys its children",
+          [](Pair& pair, std::size_t side) { pair.world.order(side, 1, Order::rekey_children); }},
+    Doing{
+        "has its children rekeyed",
+        [](Pair& pair, std::size_t side) { pair.world.order(1 - side, 1, Order::rekey_children); }},
+    Doing{"rekeys its children as the other does",
+          [](Pair& pair, std::size_t side) {
+            pair.world.order(side, 1, Order::rekey_children);
+            pair.world.order(1 - side, 1, Order::rekey_children);
+          }},
+    Doing{"rekeys its IKE SA",
+          [](Pair& pair, std::size_t side) { pair.world.order(side, 1, Order::rekey_ike); }},
+    Doing{"has its IKE SA rekeyed",
+          [](Pair& pair, std::size_t side) { pair.world.order(1 - side, 1, Order::rekey_ike); }},
+    Doing{"rekeys its IKE SA as the other does",
+          [](Pair& pair, std::size_t side) {
+            pair.world.order(side, 1, Order::rekey_ike);
+            pair.world.order(1 - side, 1, Order::rekey_ike);
+          }},
+    Doing{"asks whether the other is there",
+          [](Pair& pair, std::size_t side) { pair.world.order(side, 1, Order::probe); }},
+    Doing{"begins anew",
+          [](Pair& pair, std::size_t side) { pair.world.order(side, 1, Order::reauthenticate); },
+          true},
+};
+
+void revive(Pair& pair, std::size_t side) {
+  pair.world.revive(side, {side == Pair::kLeft ? pair.left_config : pair.right_config});
+}
+
+void use_v1(Pair& pair) {
+  for (auto* config : {&pair.left_config, &pair.right_config}) config->version = IkeVersion::v1;
+}
+
+// Lets `side` die after that many actions from now, or not at all; false where it lived on.
+bool live_through(Pair& pair, const Doing& doing, std::size_t side, std::size_t actions,
+                  Duration dead_for) {
+  Node& node = pair.world.node(side);
+  node.dies_after = actions;
+  doing.begin(pair, side);
+  const bool died = pair.world.run_until([&] { return node.dead; }, 7s);
+  node.dies_after.reset();
+  if (!died) return false;
+  pair.world.run_for(dead_for);
+  revive(pair, side);
+  return true;
+}
+
+// Both ends rekey everything once more: what was kept is complete.
+void check_rekeys(Pair& pair) {
+  for (const std::size_t side : {Pair::kLeft, Pair::kRight}) {
+    for (const Order order : {Order::rekey_children, Order::rekey_ike}) {
+      pair.world.order(side, 1, order);
+      pair.world.run_for(20s);
+    }
+  }
+}
+
+void check_at_rest(Pair& pair) {
+  const auto problems = pair.at_rest();
+  for (const auto& problem : problems) FAIL_CHECK(problem);
+}
+
+// With sanitizers, whose walk takes a minute, after every third.
+constexpr std::size_t kEach = IPSEC_ORDERS_ARE_DRAWN ? 3 : 1;
+
+// How often it was done until nobody died any more.
+std::size_t die_at_each_action(const Doing& doing, std::size_t side, IkeVersion version,
+                               Duration dead_for) {
+  for (std::size_t actions = 0;; actions += kEach) {
+    Pair pair;
+    if (version == IkeVersion::v1) use_v1(pair);
+    pair.right_config.start = Start::respond;
+    pair.configure();
+    REQUIRE(pair.up_within(10s));
+    pair.world.run_for(20s);
+    auto flows = pair.start_flows();
+    pair.world.run_for(1s);
+    const std::size_t ups = pair.left().count<IkeUp>();
+    const bool died = live_through(pair, doing, side, actions, dead_for);
+    pair.world.run_for(40s);
+    INFO("v" << (version == IkeVersion::v1 ? 1 : 2) << ", side " << side << " " << doing.name
+             << ", dead after " << actions << " actions for " << dead_for.count() << " us");
+    const bool in_time = pair.up_within(10s);
+    CHECK(in_time);
+    check_rekeys(pair);
+    pair.stop(flows);
+    CHECK(flows.lost() == 0);
+    CHECK(flows.received() > 10'000);
+    if (!doing.reconnects && version == IkeVersion::v2) {
+      CHECK(pair.left().count<IkeUp>() == ups);
+      CHECK(pair.left().count<IkeDown>() == 0);
+      CHECK(pair.right().count<IkeDown>() == 0);
+    }
+    check_at_rest(pair);
+    if (!died) return actions;
+    CHECK(pair.world.node(side).count<Resumed>() >= 1);
+    if (actions > 400) {
+      FAIL("it dies without end");
+      return actions;
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a daemon that dies in the midst of something goes on from there", "[sim][resume]") {
+  for (const Doing& doing : kDoings) {
+    for (const std::size_t side : {Pair::kLeft, Pair::kRight}) {
+      const std::size_t actions = die_at_each_action(doing, side, IkeVersion::v2, 300ms);
+      CHECK(actions > 0);
+    }
+  }
+}
+
+TEST_CASE("so it does in IKEv1", "[sim][v1][resume]") {
+  for (const Doing& doing : kDoings) {
+    for (const std::size_t side : {Pair::kLeft, Pair::kRight}) {
+      const std::size_t actions = die_at_each_action(doing, side, IkeVersion::v1, 300ms);
+      CHECK(actions > 0);
+    }
+  }
+}
