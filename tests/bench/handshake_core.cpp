@@ -16,25 +16,12 @@
 #include "tests/bench/allocations.h"
 #include "tests/bench/bare_openssl.h"
 #include "tests/bench/figure.h"
+#include "tests/bench/quick_random.h"
 
 namespace ipsec::bench {
 namespace {
 
 constexpr int kHandshakesPerTurn = 32;
-
-// Randomness is not what is measured, but it must not be free either.
-class QuickRandom final : public RandomSource {
- public:
-  void fill(MutableBytes out) override {
-    for (std::uint8_t& byte : out) {
-      state_ = state_ * 6364136223846793005U + 1442695040888963407U;
-      byte = static_cast<std::uint8_t>(state_ >> 56);
-    }
-  }
-
- private:
-  std::uint64_t state_ = 1;
-};
 
 struct Variant {
   const char* name;
@@ -122,15 +109,10 @@ class Pair {
 
   const crypto::Provider& crypto_;
   QuickRandom random_;
-  core::Engine engines_[2] = {{crypto_, random_}, {crypto_, random_}};
+  core::Engine engines_[2] = {{crypto_, random_, {}}, {crypto_, random_, {}}};
   Time now_{};
   std::uint32_t last_spi_ = 0xc0000000;
 };
-
-double median(std::vector<double> values) {
-  std::ranges::sort(values);
-  return values[values.size() / 2];
-}
 
 // Of one handshake.
 struct Costs {

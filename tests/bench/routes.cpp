@@ -107,11 +107,6 @@ void write_batch(const std::string& path, const std::string& verb, const route::
 
 // --- both ---
 
-double median(std::vector<double> values) {
-  std::ranges::sort(values);
-  return values[values.size() / 2];
-}
-
 void print_both(const std::string& what, std::string_view variant, const std::vector<double>& ours,
                 const std::vector<double>& theirs) {
   print({"routes", what + ", CPU", variant, "ms", median(ours), {}, kPushMs});

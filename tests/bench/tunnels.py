@@ -20,6 +20,8 @@ import tempfile
 import threading
 import time
 
+import lab
+
 READY_S = 120
 ANSWER_S = 120
 LOCAL = "198.51.100.1"
@@ -89,19 +91,18 @@ class Daemon:
 
     def start(self):
         began = time.monotonic()
-        directory = self.directory
-        arguments = [f"{self.build}/ipsecd", "--config", directory / "ipsecd.toml"]
-        arguments += ["--run-dir", directory / "run", "--state-dir", directory / "state"]
-        arguments += ["--conf-dir", directory / "conf.d", "--log", directory / "log"]
-        log = directory / "log"
+        log = self.directory / "log"
         log.unlink(missing_ok=True)
-        self.process = subprocess.Popen(arguments)
+        self.process = subprocess.Popen(lab.ipsecd_command(self.build, self.directory))
         while not (log.exists() and "event=ready" in log.read_text()):
             if self.process.poll() is not None or time.monotonic() - began > READY_S:
                 text = log.read_text() if log.exists() else "no log"
                 sys.exit(f"ipsecd is not ready:\n{text[-2000:]}")
             time.sleep(0.01)
         self.start_s = time.monotonic() - began
+        # The process is the keeper; its one child is the daemon, whose figures are wanted.
+        children = subprocess.check_output(["pgrep", "-P", str(self.process.pid)], text=True)
+        self.daemon_pid = int(children.split()[0])
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
@@ -113,12 +114,12 @@ class Daemon:
 
     def cpu_s(self):
         total_ns = 0
-        for task in pathlib.Path(f"/proc/{self.process.pid}/task").iterdir():
+        for task in pathlib.Path(f"/proc/{self.daemon_pid}/task").iterdir():
             total_ns += int((task / "schedstat").read_text().split()[0])
         return total_ns / 1e9
 
     def peak_mb(self):
-        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        status = pathlib.Path(f"/proc/{self.daemon_pid}/status").read_text()
         (line,) = (line for line in status.splitlines() if line.startswith("VmHWM:"))
         return int(line.split()[1]) / 1024
 

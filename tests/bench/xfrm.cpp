@@ -158,11 +158,6 @@ double wall_us(Work&& work) {
   return std::chrono::duration<double, std::micro>(spent).count();
 }
 
-double median(std::vector<double> values) {
-  std::ranges::sort(values);
-  return values[values.size() / 2];
-}
-
 struct Cost {
   double ours_us = 0;
   double ip_us = 0;
