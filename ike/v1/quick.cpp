@@ -239,6 +239,17 @@ void tick_quicks(Turn& turn, Sa& sa) {
   }
 }
 
+void abandon_unanswered(Turn& turn, Sa& sa) {
+  std::erase_if(sa.established()->quicks, [&](const auto& entry) {
+    const Quick& quick = entry.second;
+    const bool ours = quick.role == wire::Role::initiator;
+    if (!ours || quick.stage > Quick::Stage::offered) return false;
+    core::give_back(turn, quick.making);
+    rekey_again(turn, sa, quick);
+    return true;
+  });
+}
+
 void abandon_quicks(Turn& turn, Sa& sa) {
   auto& up = *sa.established();
   for (const auto& [id, quick] : up.quicks) {

@@ -32,7 +32,8 @@ void quick_job_done(Turn& turn, Sa& sa, JobId job, core::JobResult result);
 // Of those that are over, where they are many.
 void forget_oldest(Established& up);
 void tick_quicks(Turn& turn, Sa& sa);
-// Gives back what quick modes under way have taken.
+// Gives back what quick modes under way have taken: those of ours that have no answer yet, or all.
+void abandon_unanswered(Turn& turn, Sa& sa);
 void abandon_quicks(Turn& turn, Sa& sa);
 
 // --- Inside ---

@@ -130,7 +130,8 @@ void Sa::sas_installed(Turn& turn, core::Ticket ticket,
 void Sa::ordered(core::Order order) {
   auto* up = established();
   if (up == nullptr) return;
-  if (order == core::Order::rekey_ike) up->reauthentication_wanted = true;
+  const bool anew = order == core::Order::rekey_ike || order == core::Order::reauthenticate;
+  if (anew) up->reauthentication_wanted = true;
   if (order == core::Order::probe) up->probe_wanted = true;
 }
 

@@ -46,6 +46,17 @@ bool is_asking(const Established& up) {
   });
 }
 
+// A child whose quick mode crosses a new phase 1 may be lost: charon takes its children over to the
+// new IKE SA when that is up, destroys the old one, and never sees the third message. So neither
+// begins while the other is under way; a quick mode that is not answered at once is not waited for.
+bool is_making_children(const Established& up) {
+  return std::ranges::any_of(up.quicks, [](const auto& entry) {
+    const Quick& quick = entry.second;
+    const bool silent = quick.stage == Quick::Stage::offered && quick.timer.sends() > 1;
+    return quick.stage != Quick::Stage::over && !silent;
+  });
+}
+
 // A pair of the rule that no child has and no quick mode is about: after a refusal the next one,
 // for it may be that one alone that the peer does not have.
 std::optional<core::SelectorPair> next_pair(const Sa& sa, const Established& up, std::size_t rule) {
@@ -73,7 +84,7 @@ void add_child_work(const Sa& sa, const Established& up, std::vector<Item>& item
     if (due) rekey = {child.rekey_at, Work::rekey_child, child.id, 0};
   }
   items.push_back(deletes);
-  if (is_asking(up)) return;
+  if (is_asking(up) || association.succession) return;
   items.push_back(rekey);
   if (!association.tunnel->may_initiate()) return;
   for (std::size_t rule = 0; rule < association.tunnel->children.size(); ++rule) {
@@ -93,10 +104,10 @@ std::vector<Item> agenda(const Sa& sa, const Established& up) {
   }
   const Time end = std::min(up.expires_at, association.patience);
   items.push_back({association.closing ? Time{} : end, Work::delete_sa, {}, 0});
+  const Time succeeded_at = up.reauthentication_wanted ? Time{} : up.reauthenticate_at;
+  if (!is_making_children(up)) items.push_back({succeeded_at, Work::succeed, {}, 0});
   if (up.deleted) return items;
   items.push_back({association.repeat_deletes_at, Work::repeat_deletes, {}, 0});
-  items.push_back(
-      {up.reauthentication_wanted ? Time{} : up.reauthenticate_at, Work::succeed, {}, 0});
   add_child_work(sa, up, items);
   if (up.peer.dead_peer_detection && !up.probe) {
     const Time quiet = up.heard_at + sa.tunnel().dpd_delay;
@@ -124,6 +135,7 @@ void begin_work(Turn& turn, Sa& sa, const Item& item) {
       return delete_children(turn, sa, due);
     }
     case Work::succeed:
+      abandon_unanswered(turn, sa);
       // Once; where nothing comes of it, again by order or at the lifetime's end.
       up.reauthentication_wanted = false;
       up.reauthenticate_at = turn.now + limits::kReauthenticationRetry;

@@ -1,8 +1,10 @@
 // Goal: IKEv1 makes all children of a tunnel, whatever the peer takes: one after the other, since
 // peers remember few exchanges; past a pair of ranges that is refused; and with the PFS that the
-// peer has, also when they are rekeyed.
+// peer has, also when they are rekeyed. A quick mode and another phase 1 are never under way together.
 // Method: the pair of the other tests; the left side begins, the right side has less than the left.
 #include <algorithm>
+#include <string>
+#include <utility>
 
 #include <catch2/catch.hpp>
 
@@ -37,6 +39,10 @@ void halve(Pair& pair) {
   pair.right_config.children.front().selectors = {right, left};
 }
 
+constexpr std::size_t kExchangeAt = 18;
+constexpr std::uint8_t kMainMode = 2;
+constexpr std::uint8_t kQuickMode = 32;
+
 std::uint32_t message_id(const Held& held) {
   std::uint32_t id = 0;
   for (std::size_t at = 20; at < 24; ++at) id = id << 8U | held.bytes[at];
@@ -58,8 +64,6 @@ void take_old_algorithms_alone(ipsec::core::TunnelConfig& config, const ipsec::G
 }  // namespace
 
 TEST_CASE("quick modes are begun one after the other", "[sim][v1]") {
-  static constexpr std::size_t kExchangeAt = 18;
-  static constexpr std::uint8_t kQuickMode = 32;
   Pair pair;
   speak_v1(pair);
   halve(pair);
@@ -80,6 +84,50 @@ TEST_CASE("quick modes are begun one after the other", "[sim][v1]") {
   // Whichever was the newest on the wire, none came back after another one.
   CHECK(order.size() == 4);
   CHECK(pair.world.complaints().empty());
+}
+
+// The main modes and quick modes of a while, a message each, delivered one after the other.
+std::string modes_of(Pair& pair) {
+  std::string modes;
+  std::uint64_t last = 0;
+  for (int i = 0; i < 40; ++i) {
+    pair.world.run_for(1ms);
+    for (const Held& held : pair.world.held) {
+      if (std::exchange(last, std::max(last, held.number)) >= held.number) continue;
+      if (held.bytes[kExchangeAt] == kMainMode) modes += 'M';
+      if (held.bytes[kExchangeAt] == kQuickMode) modes += 'Q';
+    }
+    if (!pair.world.held.empty()) pair.world.deliver(0);
+  }
+  return modes;
+}
+
+// charon takes over what children it has when the new IKE SA is up, and loses one that is being made.
+TEST_CASE("in IKEv1 no child is being made while the IKE SA is", "[sim][v1]") {
+  Pair pair;
+  speak_v1(pair);
+  pair.configure();
+  REQUIRE(pair.up_within(5s));
+  const auto settle = [&] {
+    pair.world.hold = false;
+    pair.world.run_for(2 * ipsec::limits::kV1SettlesAfter);
+    pair.world.hold = true;
+  };
+  for (const Order anew : {Order::rekey_ike, Order::reauthenticate}) {
+    settle();
+    pair.world.order(Pair::kLeft, 1, Order::rekey_children);
+    pair.world.run_for(1ms);
+    pair.world.order(Pair::kLeft, 1, anew);
+    CHECK(modes_of(pair) == "QQQMMMMMM");
+    settle();
+    pair.world.order(Pair::kLeft, 1, anew);
+    pair.world.run_for(1ms);
+    pair.world.order(Pair::kLeft, 1, Order::rekey_children);
+    CHECK(modes_of(pair) == "MMMMMMQQQ");
+  }
+  pair.world.hold = false;
+  pair.world.run_for(2 * ipsec::limits::kV1SettlesAfter);
+  CHECK(pair.at_rest() == Pair::Problems{});
 }
 
 TEST_CASE("a pair of ranges that IKEv1 is refused holds up no other", "[sim][v1]") {

@@ -142,7 +142,9 @@ void Engine::take(Command& input) {
     tunnel->next_try = now_;
     return reconcile(*tunnel);
   }
-  if (input.order == Order::reauthenticate) return reauthenticate(*tunnel);
+  // IKEv1 has no other way to make an IKE SA anew; when, its schedule says.
+  const bool by_schedule = tunnel->config->version == IkeVersion::v1;
+  if (input.order == Order::reauthenticate && !by_schedule) return reauthenticate(*tunnel);
   order_members(*tunnel, input.order);
 }
 
@@ -394,6 +396,7 @@ void Engine::finish(Turn& turn, const std::shared_ptr<Association>& association)
   }
   Tunnel* tunnel = association->tunnel != nullptr ? find(association->tunnel->id) : nullptr;
   if (tunnel != nullptr) {
+    note_succession(*tunnel);
     for (const SaId id : members(*tunnel)) {
       if (Sa* sa = find(id)) reindex(*sa);
     }

@@ -164,6 +164,7 @@ class Engine {
   void join(Turn& turn, Sa& fresh, Sa& other);
   void settle_with(Turn& turn, Sa& fresh, Sa& other);
   void abort_openings(Turn& turn, Tunnel& tunnel);
+  void note_succession(const Tunnel& tunnel);
   void end_if_orphaned(Turn& turn, const std::shared_ptr<Association>& association);
   void tick_due();
 

@@ -203,6 +203,17 @@ void Engine::abort_openings(Turn& turn, Tunnel& tunnel) {
   }
 }
 
+void Engine::note_succession(const Tunnel& tunnel) {
+  if (tunnel.config->version != IkeVersion::v1) return;
+  const bool under_way = std::ranges::any_of(tunnel.sas, [this](SaId id) {
+    const Sa* sa = find(id);
+    return sa != nullptr && sa->opening() && sa->role == wire::Role::initiator;
+  });
+  for (const SaId id : tunnel.sas) {
+    if (Sa* sa = find(id)) sa->association->succession = under_way;
+  }
+}
+
 void Engine::obey(Turn& turn, const AssociationDown& signal) {
   Tunnel* tunnel = find(signal.association->tunnel->id);
   if (tunnel == nullptr) return;

@@ -39,6 +39,9 @@ struct Association {
   Time established_at = kNever;
   // IKEv1: what the peer began until then it may have begun without knowing of this one.
   Time crossing_until{};
+  // IKEv1: another phase 1 of ours is under way that is to take the place of `current`. The engine
+  // keeps it.
+  bool succession = false;
   // IKEv1: nothing answers a Delete, so those of the last seconds are said again.
   Time repeat_deletes_at = kNever;
   // Of the opening exchange: decides between two associations that both ends began at once.
