@@ -29,6 +29,18 @@ struct Run {
 
 }  // namespace
 
+bool is_short(const Job& job) {
+  const auto group_of = [](const auto& what) {
+    if constexpr (requires { what.group; }) {
+      return what.group;
+    } else {
+      return what.key->group();
+    }
+  };
+  const GroupRow* group = find_group(std::visit(group_of, job));
+  return group != nullptr && group->kind == GroupKind::x25519;
+}
+
 JobResult run_job(const crypto::Provider& crypto, const Job& job) {
   return std::visit(Run{crypto}, job);
 }

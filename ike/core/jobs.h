@@ -36,6 +36,8 @@ struct JobOutput {
 };
 using JobResult = Result<JobOutput>;
 
+// Done sooner than another thread is woken for it and tells of it: some 0.1 ms.
+[[nodiscard]] bool is_short(const Job& job);
 [[nodiscard]] JobResult run_job(const crypto::Provider& crypto, const Job& job);
 
 }  // namespace ipsec::core

@@ -40,6 +40,13 @@ Duration RetransmitSchedule::total() const {
   return std::accumulate(waits_.begin(), waits_.end(), Duration::zero());
 }
 
+Time probe_time(Time heard_at, Duration delay) {
+  static constexpr int kMoments = 32;
+  const Time latest = heard_at + delay;
+  const Duration step = delay / kMoments;
+  return step > Duration::zero() ? latest - latest.time_since_epoch() % step : latest;
+}
+
 Retransmission::Retransmission(const RetransmitSchedule& schedule, Time sent_at)
     : waits_(schedule.waits().begin(), schedule.waits().end()),
       sends_(1),

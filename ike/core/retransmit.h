@@ -1,4 +1,4 @@
-// When a request is sent again and when it is given up.
+// When a peer is asked whether it is there, when a request is sent again and when it is given up.
 #pragma once
 
 #include <cstdint>
@@ -36,6 +36,11 @@ class RetransmitSchedule {
   explicit RetransmitSchedule(std::vector<Duration> waits) : waits_(std::move(waits)) {}
   std::vector<Duration> waits_;
 };
+
+// When a peer that was last heard then is asked whether it is there: up to a 32nd of the delay
+// early, so that many peers are asked at once and not one by one. A system call takes a batch, and
+// most of what a question costs is system calls.
+[[nodiscard]] Time probe_time(Time heard_at, Duration delay);
 
 // What the path has done to our requests.
 struct PathRecord {

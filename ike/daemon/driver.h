@@ -109,6 +109,7 @@ class Driver final : public Timed {
   std::deque<core::Input> waiting_;
   std::vector<core::Event> events_;
   bool handling_ = false;
+  bool did_short_job_ = false;  // of what came together
   bool kernel_is_ours_ = false;
   std::set<xfrm::SaKey> installed_;
   std::map<xfrm::SaKey, SaId> watched_;

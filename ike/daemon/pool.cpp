@@ -43,6 +43,10 @@ void Pool::submit(core::StartJob&& job) {
   wake_.notify_one();
 }
 
+core::JobDone Pool::run(const core::StartJob& job) const {
+  return {job.sa, job.job, core::run_job(crypto_, job.what)};
+}
+
 std::vector<core::JobDone> Pool::take_results() {
   std::uint64_t count = 0;
   (void)!::read(ready_.get(), &count, sizeof(count));
@@ -58,9 +62,9 @@ void Pool::work() {
     const core::StartJob job = std::move(jobs_.front());
     jobs_.pop_front();
     lock.unlock();
-    core::JobResult result = core::run_job(crypto_, job.what);
+    core::JobDone done = run(job);
     lock.lock();
-    results_.push_back({job.sa, job.job, std::move(result)});
+    results_.push_back(std::move(done));
     const std::uint64_t one = 1;
     (void)!::write(ready_.get(), &one, sizeof(one));
   }

@@ -31,6 +31,8 @@ class Pool {
 
   [[nodiscard]] int fd() const { return ready_.get(); }
   void submit(core::StartJob&& job);
+  // By who asks.
+  [[nodiscard]] core::JobDone run(const core::StartJob& job) const;
   [[nodiscard]] std::vector<core::JobDone> take_results();
 
  private:

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "ike/base/limits.h"
+#include "ike/core/retransmit.h"
 #include "ike/v1/informational.h"
 #include "ike/v1/pairs.h"
 #include "ike/v1/quick.h"
@@ -110,7 +111,7 @@ std::vector<Item> agenda(const Sa& sa, const Established& up) {
   items.push_back({association.repeat_deletes_at, Work::repeat_deletes, {}, 0});
   add_child_work(sa, up, items);
   if (up.peer.dead_peer_detection && !up.probe) {
-    const Time quiet = up.heard_at + sa.tunnel().dpd_delay;
+    const Time quiet = core::probe_time(up.heard_at, sa.tunnel().dpd_delay);
     items.push_back({up.probe_wanted ? Time{} : quiet, Work::probe, {}, 0});
   }
   return items;

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "ike/base/limits.h"
+#include "ike/core/retransmit.h"
 #include "ike/core/sa/children.h"
 #include "ike/v2/channel.h"
 #include "ike/v2/child_exchange.h"
@@ -92,7 +93,7 @@ std::vector<Item> agenda(const Sa& sa, const Established& up) {
     items.push_back({up.rekey_wanted ? Time{} : up.rekey_at, Work::rekey_ike, {}, 0});
     add_child_work(sa, items);
   }
-  const Time quiet = up.window.heard_at + sa.tunnel().dpd_delay;
+  const Time quiet = core::probe_time(up.window.heard_at, sa.tunnel().dpd_delay);
   items.push_back({up.probe_wanted || up.token_owed ? Time{} : quiet, Work::probe, {}, 0});
   return items;
 }

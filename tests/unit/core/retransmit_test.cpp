@@ -2,6 +2,8 @@
 // hand.
 #include "ike/core/retransmit.h"
 
+#include <set>
+
 #include <catch2/catch.hpp>
 
 namespace ipsec::core {
@@ -100,6 +102,21 @@ TEST_CASE("giving up is said once") {
   run(request);
   REQUIRE(request.deadline() == kNever);
   REQUIRE(request.poll(kStart + seconds{86400}) == Verdict::wait);
+}
+
+TEST_CASE("peers heard at different moments are asked together, never late and hardly early") {
+  const Duration delay = seconds{8};
+  std::set<Time> moments;
+  for (int i = 0; i < 1'000; ++i) {
+    const Time heard = kStart + milliseconds{i};
+    const Time at = probe_time(heard, delay);
+    REQUIRE(at <= heard + delay);
+    REQUIRE(at > heard + delay - delay / 32);
+    moments.insert(at);
+  }
+  CHECK(moments.size() <= 5);
+  // Too short a delay for that is kept as it is.
+  CHECK(probe_time(kStart, Duration{5}) == kStart + Duration{5});
 }
 
 TEST_CASE("no request has no deadline") {
