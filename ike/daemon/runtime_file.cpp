@@ -52,10 +52,12 @@ struct Found {
   std::uint64_t offset = 0;  // of the content
 };
 
-// The entries of a change, behind its head; its checksum has fitted.
+// The entries of a change, behind its head; its checksum has fitted. All of them or none.
 bool read_entries(ByteView change, std::uint64_t offset, std::vector<Found>& found) {
+  const auto before = static_cast<std::ptrdiff_t>(found.size());
   core::RecordEntries entries(change);
   while (const auto entry = entries.next()) found.push_back({*entry, offset + entry->offset});
+  if (!entries.ok()) found.erase(found.begin() + before, found.end());
   return entries.ok();
 }
 

@@ -257,6 +257,25 @@ TEST_CASE("a last change that is cut short leaves those before it whole", "[runt
   CHECK(it.read() == Contents{{sa(1), "newer"}, {window(1), "w1"}});
 }
 
+// Nobody dies like that: somebody else has written it, sum and all.
+TEST_CASE("of a last change that cannot be read to its end nothing counts", "[runtime_store]") {
+  const Fixture it;
+  fill(it);
+  const RecordBatch good = changes(set(sa(1), "other"), set(sa(5), "five"));
+  const ByteView entries = good.view().first(good.view().size() - 1);
+  Bytes file = it.log();
+  const std::size_t whole = file.size();
+  file.resize(it.bytes().size(), 0);
+  const MutableBytes change = MutableBytes(file).subspan(whole);
+  daemon::begin_change(change, entries.size());
+  std::ranges::copy(entries, change.subspan(daemon::kChangeHeadBytes).begin());
+  daemon::end_change(change, entries.size());
+  it.write(file);
+  const auto opened = it.open();
+  CHECK(opened.unfinished);
+  CHECK(contents(opened.records) == kFilled);
+}
+
 TEST_CASE("a broken byte before the last change is refused", "[runtime_store]") {
   const Fixture it;
   {
