@@ -221,6 +221,15 @@ const GroupRow* group_to_try(const Sa& sa, std::size_t rule) {
   return groups[static_cast<std::size_t>(association.rule_tries[rule]) % groups.size()];
 }
 
+void withdraw(Turn& turn, Sa& sa, QuickId id) {
+  auto& quicks = sa.established()->quicks;
+  const core::ChildMaking& making = quicks.at(id).making;
+  core::give_back(turn, making);
+  Child* old = making.replaces ? sa.association->find(*making.replaces) : nullptr;
+  if (old != nullptr && old->usable()) old->rekey_at = turn.now;
+  quicks.erase(id);
+}
+
 void finish(Turn& turn, Sa& sa, QuickId id) {
   Quick& quick = sa.established()->quicks.at(id);
   core::ChildMaking& making = quick.making;
@@ -232,6 +241,8 @@ void finish(Turn& turn, Sa& sa, QuickId id) {
     child.switch_at = turn.now + limits::kV1SwitchesAfter;
     turn.act(core::WatchInbound{sa.id, child.inbound_key()});
   }
+  // The peer may have let it go with this SA, which another one took the place of meanwhile.
+  if (!sa.is_current()) child.rekey_at = turn.now;
   sa.association->rule_tries[making.rule] = 0;
   quick.forget_keys();
   turn.signals.emplace_back(RuleUp{sa.id});
@@ -265,7 +276,10 @@ void repeat_proof(Turn& turn, const Sa& sa, ChildId child) {
 void go_on_as_initiator(Turn& turn, Sa& sa, QuickId id) {
   const Quick& quick = sa.established()->quicks.at(id);
   if (quick.making.spi_wanted || quick.key_wanted || quick.secret_wanted) return;
-  if (quick.stage == Quick::Stage::gathering) return send_offer(turn, sa, id);
+  const bool gathered = quick.stage == Quick::Stage::gathering;
+  // Another phase 1 was faster: under that one.
+  if (gathered && !sa.is_current()) return withdraw(turn, sa, id);
+  if (gathered) return send_offer(turn, sa, id);
   if (quick.stage == Quick::Stage::deriving) install(turn, sa, id);
 }
 

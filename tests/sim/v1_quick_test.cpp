@@ -1,7 +1,8 @@
 // Goal: IKEv1 makes all children of a tunnel, whatever the peer takes: one after the other, since
 // peers remember few exchanges; past a pair of ranges that is refused; and with the PFS that the
-// peer has, also when they are rekeyed. A quick mode and another phase 1 are never under way together.
-// Method: the pair of the other tests; the left side begins, the right side has less than the left.
+// peer has, also when they are rekeyed. A quick mode and another phase 1 are never under way
+// together. Method: the pair of the other tests; the left side begins, the right side has less than
+// the left.
 #include <algorithm>
 #include <string>
 #include <utility>
@@ -102,7 +103,8 @@ std::string modes_of(Pair& pair) {
   return modes;
 }
 
-// charon takes over what children it has when the new IKE SA is up, and loses one that is being made.
+// charon takes over what children it has when the new IKE SA is up, and loses one that is being
+// made.
 TEST_CASE("in IKEv1 no child is being made while the IKE SA is", "[sim][v1]") {
   Pair pair;
   speak_v1(pair);

@@ -7,6 +7,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "ike/base/limits.h"
 #include "tests/sim/crossing.h"
 
 using namespace std::chrono_literals;
@@ -162,6 +163,31 @@ TEST_CASE("children of IKEv1 are rekeyed without losing a packet", "[sim][v1]") 
       }
     }
   }
+}
+
+// In main mode who answers knows too late that the tunnel wants UDP; another phase 1 of its own
+// asks for it. charon has the children go with the ISAKMP SA between the old ports.
+TEST_CASE("where IKEv1 goes to other ports children are made anew before the old SA goes",
+          "[sim][v1]") {
+  Pair pair;
+  speak_v1(pair, Mode::main);
+  only_one_begins(pair, Pair::kRight);
+  pair.left_config.encapsulation = ipsec::core::ForceEncapsulation::yes;
+  pair.configure();
+  REQUIRE(pair.up_within(2s));
+  pair.world.run_for(ipsec::limits::kV1SettlesAfter);
+  REQUIRE(pair.left().tunnel(1).ike.front().local.port == ipsec::kIkePort);
+  auto flows = pair.start_flows();
+  pair.world.order(Pair::kLeft, 1, Order::reauthenticate);
+  pair.world.run_for(ipsec::limits::kRefusedRetry + 1s);
+  CHECK(pair.left().established(1) == 2);
+  CHECK(pair.left().count<ipsec::core::ChildRekeyed>() == 1);
+  pair.world.run_for(ipsec::limits::kAwaitDelete);
+  CHECK(pair.left().established(1) == 1);
+  CHECK(pair.left().tunnel(1).ike.front().local.port == ipsec::kNattPort);
+  pair.stop(flows);
+  CHECK(flows.lost() == 0);
+  CHECK(pair.at_rest() == Pair::Problems{});
 }
 
 TEST_CASE("a dead peer is found in IKEv1, and comes back", "[sim][v1]") {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "ike/base/limits.h"
+#include "ike/v1/pairs.h"
 #include "ike/v1/sa.h"
 #include "ike/v2/sa.h"
 
@@ -152,10 +153,17 @@ void Engine::join(Turn& turn, Sa& fresh, Sa& other) {
   const bool young_goes = crossed && young->lowest_nonce < old->lowest_nonce;
   fresh.association = old;
   Sa& goes = young_goes ? fresh : other;
-  const bool we_close =
-      crossed ? goes.role == wire::Role::initiator : fresh.role == wire::Role::initiator;
-  goes.superseded(now_, now_ + (we_close ? limits::kRefusedRetry : limits::kAwaitDelete));
-  if (fresh.role == wire::Role::initiator) {
+  const bool begun_by_us = fresh.role == wire::Role::initiator;
+  const bool we_close = crossed ? goes.role == wire::Role::initiator : begun_by_us;
+  // Where we go to other ports (a NAT has come, or we ask for UDP and the peer did not) charon
+  // takes no child over: they go with the ISAKMP SA that they were made under, and are made anew
+  // before.
+  const bool moves =
+      begun_by_us && !young_goes && (fresh.local != other.local || fresh.remote != other.remote);
+  if (moves) v1::doubt_children(*old, now_);
+  const bool soon = we_close && !moves;
+  goes.superseded(now_, now_ + (soon ? limits::kRefusedRetry : limits::kAwaitDelete));
+  if (begun_by_us) {
     for (Time& at : old->rule_retry_at) at = std::min(at, now_);
   }
   if (young_goes) return;
