@@ -67,14 +67,17 @@ Child* heir_of(const Turn& turn, Association& association, const Child& child) {
   auto proven = pair;
   std::erase_if(proven, [](const Child* other) { return !other->has_outbound(); });
   if (!proven.empty()) return one_to_keep(proven);
+  // The youngest of them: a Delete of an older one may have been lost.
+  Child* serves = nullptr;
   for (Child& other : association.children) {
     if (other.id == child.id || !is_same_pair(other, child) || !other.has_outbound()) continue;
-    if (!pair.empty()) return &other;
-    other.phase = Active{};
-    other.rekey_at = turn.now;
-    return &other;
+    if (serves == nullptr || is_older(*serves, other)) serves = &other;
   }
-  return one_to_keep(pair);
+  if (serves == nullptr) return one_to_keep(pair);
+  if (!pair.empty()) return serves;
+  serves->phase = Active{};
+  serves->rekey_at = turn.now;
+  return serves;
 }
 
 void replace(Child& child, Time delete_at) {
