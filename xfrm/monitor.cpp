@@ -19,6 +19,7 @@ constexpr std::uint32_t kGroups = XFRMGRP_ACQUIRE | XFRMGRP_EXPIRE | XFRMGRP_SA 
 std::expected<Monitor, KernelError> Monitor::open(std::uint32_t own_port) {
   auto socket = Socket::open(NETLINK_XFRM, kGroups);
   if (!socket) return std::unexpected(refused("watch the kernel's events", socket.error()));
+  socket->leave_out(own_port);
   return Monitor(*std::move(socket), own_port);
 }
 

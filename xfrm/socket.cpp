@@ -1,6 +1,8 @@
 #include "xfrm/socket.h"
 
+#include <arpa/inet.h>
 #include <libmnl/libmnl.h>
+#include <linux/filter.h>
 #include <linux/netlink.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -10,6 +12,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
+#include <limits>
 #include <span>
 
 #include <fmt/format.h>
@@ -195,6 +198,22 @@ std::expected<Socket, KernelError> Socket::open(int protocol, std::uint32_t grou
     return failed("netlink: bound the wait for the kernel", errno);
   }
   return Socket(std::move(state));
+}
+
+// The kernel names who asked in the header; what it tells by itself bears 0. Without the filter
+// such events are merely read and thrown away.
+void Socket::leave_out(std::uint32_t port) {
+  static constexpr std::uint32_t kAll = std::numeric_limits<std::uint32_t>::max();
+  // A word is loaded as the network has it.
+  std::array program{
+      sock_filter BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(nlmsghdr, nlmsg_pid)),
+      sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htonl(port), 0, 1),
+      sock_filter BPF_STMT(BPF_RET | BPF_K, 0),
+      sock_filter BPF_STMT(BPF_RET | BPF_K, kAll),
+  };
+  const sock_fprog filter{static_cast<unsigned short>(program.size()), program.data()};
+  static_cast<void>(
+      ::setsockopt(state_->fd(), SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)));
 }
 
 std::uint32_t Socket::reserve_sequence(std::uint32_t count) {

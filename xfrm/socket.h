@@ -56,6 +56,9 @@ class Socket {
   [[nodiscard]] std::expected<void, KernelError> receive_events(
       const std::function<void(ByteView)>& take);
 
+  // What the socket with that port asks for is no event here: nobody is woken for it.
+  void leave_out(std::uint32_t port);
+
   [[nodiscard]] int fd() const;
   [[nodiscard]] std::uint32_t port() const;
   // Answers that were not ours to expect: alien, truncated or late.

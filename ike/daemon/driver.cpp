@@ -137,7 +137,6 @@ void Driver::execute(core::InstallSas& action) {
 }
 
 void Driver::execute(core::RemoveSa& action) {
-  parts_.traffic.removing(action.key);
   // What it has carried is known before it goes: so counters only grow.
   parts_.continuity.persist(parts_.board);
   forget(action.key);

@@ -200,10 +200,12 @@ where_another_came_to_stand_it_stays() {
 }
 
 our_own_changes_are_no_news() {
-  say "what we do ourselves is no event"
+  say "what we do ourselves is no event, and wakes nobody"
+  drop_events gw-left
   define_child other 4 0x1007 0x2007 reqid=7
   drive gw-left install other
   drive gw-left remove other
+  expect_answer no gw-left wakes 200
   expect_answer none gw-left event 0
 }
 

@@ -131,6 +131,7 @@ const std::map<std::string_view, Driver::Command>& Driver::commands() {
       {"monitor", &Driver::monitor},
       {"event", &Driver::event},
       {"overruns", &Driver::overruns},
+      {"wakes", &Driver::wakes},
       {"churn", &Driver::churn},
       {"interface", &Driver::interface},
       {"no-interface", &Driver::no_interface},
@@ -423,6 +424,12 @@ std::string Driver::event(Gateway& gateway, Words words) {
   const auto event = std::move(gateway.events.front());
   gateway.events.pop_front();
   return std::visit(Tell{}, event);
+}
+
+std::string Driver::wakes(Gateway& gateway, Words words) {
+  expect_count(words, 1);
+  if (!gateway.monitor) throw WrongLine("no monitor");
+  return is_readable(gateway.monitor->fd(), patience_of(words[0])) ? "yes" : "no";
 }
 
 std::string Driver::overruns(Gateway& gateway, Words words) {

@@ -63,6 +63,7 @@ class Driver {
   std::string offload_refusals(Gateway& gateway, Words words);
   std::string monitor(Gateway& gateway, Words words);
   std::string event(Gateway& gateway, Words words);
+  std::string wakes(Gateway& gateway, Words words);
   std::string overruns(Gateway& gateway, Words words);
   std::string churn(Gateway& gateway, Words words);
   std::string interface(Gateway& gateway, Words words);

@@ -22,6 +22,7 @@
 //   held                                     how many SAs and policies of ours there are
 //   reconcile NAME... | remember NAME child|trap | offload-refusals
 //   monitor | event MS | overruns MS         events as they come; how many said "lost"
+//   wakes MS                                 whether there is anything to read of them
 //   churn NAME TIMES                         installs and removes it by another's hand
 //   interface xfrm|vti DEVICE ID LOCAL REMOTE UNDERLAY|- MTU | no-interface DEVICE
 //                                            answers what a child's line must say to meet it
