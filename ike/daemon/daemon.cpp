@@ -313,14 +313,15 @@ Ending Daemon::run() {
 
 void Daemon::tell(const std::vector<core::Event>& events) {
   std::set<TunnelId> tunnels;
+  const Instant at = now();
   for (const core::Event& event : events) {
     const TunnelId tunnel = tunnel_of(event);
     tunnels.insert(tunnel);
-    publish(board_.take(event, name_of(tunnel), now()));
+    publish(board_.take(event, name_of(tunnel), at));
   }
   for (const TunnelId tunnel : tunnels) {
     if (const auto status = engine_.status(tunnel)) {
-      if (const auto news = board_.observe(name_of(tunnel), *status, now())) publish(*news);
+      if (const auto news = board_.observe(name_of(tunnel), *status, at)) publish(*news);
       traffic_.look_at(tunnel);
     } else {
       forget_if_gone(tunnel);

@@ -60,10 +60,12 @@ void Driver::handle(core::Input input) {
 bool Driver::take(core::Input input) {
   waiting_.push_back(std::move(input));
   if (std::exchange(handling_, true)) return false;
+  // One reading for all that comes of it: where the clock is a system call it is not cheap.
+  const Time now = parts_.loop.now();
   while (!waiting_.empty()) {
     core::Input next = std::move(waiting_.front());
     waiting_.pop_front();
-    auto actions = parts_.engine.handle(std::move(next), parts_.loop.now());
+    auto actions = parts_.engine.handle(std::move(next), now);
     // The change that lets an SA go says what it has carried, too: whoever goes on from there
     // removes it as nobody's, and would count nothing.
     for (const core::Action& action : actions) {
