@@ -166,6 +166,12 @@ void doubt_children(Association& association, Time until) {
   }
 }
 
+void doubt_asked(Association& association, Time since, Time now) {
+  for (Child& child : association.children) {
+    if (child.usable() && child.asked && child.made_at >= since) child.rekey_at = now;
+  }
+}
+
 Time settle_time(const Association& association) {
   Time at = kNever;
   for (const Child& child : association.children) at = std::min(at, child.settle_at);

@@ -132,6 +132,25 @@ TEST_CASE("in IKEv1 no child is being made while the IKE SA is", "[sim][v1]") {
   CHECK(pair.at_rest() == Pair::Problems{});
 }
 
+TEST_CASE("in IKEv1 what was asked for as the peer made the IKE SA anew is made again",
+          "[sim][v1]") {
+  for (const bool shortly_before : {true, false}) {
+    Pair pair;
+    speak_v1(pair);
+    pair.configure();
+    REQUIRE(pair.up_within(5s));
+    pair.world.run_for(2 * ipsec::limits::kV1SettlesAfter);
+    pair.world.order(Pair::kLeft, 1, Order::rekey_children);
+    pair.world.run_for(shortly_before ? 2s : 2 * ipsec::limits::kV1SettlesAfter);
+    pair.world.order(Pair::kRight, 1, Order::reauthenticate);
+    pair.world.run_for(5s);
+    CHECK(pair.left().count<ipsec::core::IkeRekeyed>() == 1);
+    CHECK(pair.left().count<ipsec::core::ChildRekeyed>() == (shortly_before ? 2 : 1));
+    pair.world.run_for(2 * ipsec::limits::kV1SettlesAfter);
+    CHECK(pair.at_rest() == Pair::Problems{});
+  }
+}
+
 TEST_CASE("a pair of ranges that IKEv1 is refused holds up no other", "[sim][v1]") {
   Pair pair;
   speak_v1(pair);
