@@ -139,9 +139,8 @@ void Driver::execute(core::InstallSas& action) {
 }
 
 void Driver::execute(core::RemoveSa& action) {
-  // What it has carried is known before it goes: so counters only grow. One that was adopted in
-  // this turn had nobody to be counted for until now.
-  parts_.traffic.leaving(action.key);
+  parts_.traffic.removing(action.key);
+  // What it has carried is known before it goes: so counters only grow.
   parts_.continuity.persist(parts_.board);
   forget(action.key);
   if (auto removed = parts_.kernel.remove(action.key); !removed) not_removed(removed.error());
