@@ -11,18 +11,20 @@
 #   host-left ------ gw-left: ipsecd ===== wire ===== gw-right: charon ------ host-right
 #   10.1.N.10          203.0.113.1                      203.0.113.(10+N)      10.2.N.10
 #
-#               t1, t5     t2, t6    t3, t7    t4, t8
-#   in UDP      no, yes    yes, no   yes, no   no, yes
-#   begun by    us         charon    us        charon
-#   rekeyed by  us         charon    both      us
+#               t1    t2      t3    t4      t5    t6
+#   in UDP            yes     yes                 yes
+#   begun by    us    charon  us    charon  us    charon
+#   rekeyed by  us    charon  both  us      us    us
 #
-# t5 to t8 are IKEv1, t7 in aggressive mode.
+# t5 and t6 are IKEv1. There charon's own rekeys are not in it: where it is not answered in time, the
+# quick mode that it began and the phase 1 that it begins cross, and it is left without a child
+# (docs/interop.md).
 #
 # time limit: 400
 # shellcheck source-path=SCRIPTDIR source=gateway_peer.sh
 . "$(dirname "$0")/gateway_peer.sh"
 
-readonly tunnels=(1 2 3 4 5 6 7 8) kills=50 upgrade_every=5 at_least_sent=1000
+readonly tunnels=(1 2 3 4 5 6) kills=50 upgrade_every=5 at_least_sent=1000
 RANDOM=${SEED:=$((RANDOM + 1))}
 
 main() {
@@ -36,7 +38,7 @@ main() {
   strip -o "$scratch/program/ipsecd" "$(command -v ipsecd)"
   PATH=$scratch/program:$PATH
   left_start
-  right_start "i_dont_care_about_security_and_use_aggressive_mode_psk = yes"
+  right_start
   load_connections <"$scratch/right"
   wait_connected "${tunnels[@]}"
   pass left "${tunnels[@]}"
@@ -54,16 +56,12 @@ configure_left() {
   left_settings='wide_lifetimes = true' left_site "${#tunnels[@]}"
   for n in "${tunnels[@]}"; do
     more='' ike=''
-    case $n in 2 | 4 | 6 | 8) more+='start = "respond"'$'\n' ;; esac
-    case $n in 2 | 3 | 5 | 8) more+='force_encapsulation = true'$'\n' ;; esac
-    case $n in
-      5 | 6 | 8) ike='version = 1' ;;
-      7) ike='version = 1, mode = "aggressive", dh = ["x25519"]' ;;
-    esac
-    case $n in
-      2 | 6) ;;
-      *) ike+=${ike:+, }'lifetime_s = 60' more+='ipsec = { lifetime_s = 60 }'$'\n' ;;
-    esac
+    case $n in 2 | 4 | 6) more+='start = "respond"'$'\n' ;; esac
+    case $n in 2 | 3 | 6) more+='force_encapsulation = true'$'\n' ;; esac
+    case $n in 5 | 6) ike='version = 1' ;; esac
+    if [ "$n" != 2 ]; then
+      ike+=${ike:+, }'lifetime_s = 60' more+='ipsec = { lifetime_s = 60 }'$'\n'
+    fi
     if [ -n "$ike" ]; then more+="ike = { $ike }"$'\n'; fi
     left_tunnel "$n" "$more"
   done
@@ -76,15 +74,11 @@ configure_right() {
   for n in "${tunnels[@]}"; do
     more=()
     case $n in
-      2 | 3 | 6 | 7) more+=("${often[@]}") ;;
+      2 | 3) more+=("${often[@]}") ;;
       *) more+=("${never[@]}") ;;
     esac
-    case $n in 2 | 4 | 6 | 8) more+=(child.start_action=start) ;; esac
-    case $n in
-      5 | 8) more+=(version=1) ;;
-      6) more+=(version=1 child.life_time=30s) ;;
-      7) more+=(version=1 aggressive=yes child.life_time=30s) ;;
-    esac
+    case $n in 2 | 4 | 6) more+=(child.start_action=start) ;; esac
+    case $n in 5 | 6) more+=(version=1) ;; esac
     right "$n" "${more[@]}"
   done
 }
@@ -186,30 +180,27 @@ all_went_on() {
 
 # Between two rekeys of charon's there is a moment without either one under way.
 has_one_of_each() {
-  local theirs
+  local theirs ours
   theirs=$(list_sas)
+  ours=$(looked "' '.join(f'{n}:{len(it[\"children\"])}' for n, it in sorted(t.items()))")
+  echo "ours: $ours"
   [ "$(grep -c '^c[0-9]*: .*ESTABLISHED' <<<"$theirs")" = "${#tunnels[@]}" ] &&
-    [ "$(grep -c '^  n[0-9]*: .*INSTALLED' <<<"$theirs")" = "${#tunnels[@]}" ] && we_have_as_many
-}
-# Of those that charon rekeys in IKEv1 there are as many as it makes until one expires.
-we_have_as_many() {
-  looked "{n: len(it['children']) for n, it in sorted(t.items())}" >"$scratch/children"
-  looked "all(0 < len(it['children']) <= {'t6': 8, 't7': 8}.get(n, 1) for n, it in t.items())" |
-    grep -qx True || { cat "$scratch/children"; return 1; }
+    [ "$(grep -c '^  n[0-9]*: .*INSTALLED' <<<"$theirs")" = "${#tunnels[@]}" ] &&
+    [ "$ours" = "t1:1 t2:1 t3:1 t4:1 t5:1 t6:1" ]
 }
 
 deletes_are_understood() {
-  say "charon closes t4 and t8, and we t1 and t5"
+  say "charon closes t4 and t6, and we t1 and t5"
   local n
-  for n in 4 8; do
+  for n in 4 6; do
     swan --terminate --ike "c$n"
     wait_until 10 "t$n is down" is_down "$n"
   done
   for n in 1 5; do ask tunnel down "t$n" >&2; done
-  wait_until 20 "charon has none of them" charon_has_none 1 4 5 8
-  wait_until 20 "nothing of them is in our kernel" kernel_has_none 1 4 5 8
-  is_connected 2 3 6 7 || fail "another has gone"
-  pass left 2 3 6 7
+  wait_until 20 "charon has none of them" charon_has_none 1 4 5 6
+  wait_until 20 "nothing of them is in our kernel" kernel_has_none 1 4 5 6
+  is_connected 2 3 || fail "another has gone"
+  pass left 2 3
 }
 is_down() { ! is_connected "$1" >&2; }
 charon_has_none() {
