@@ -139,8 +139,9 @@ void Driver::execute(core::InstallSas& action) {
 }
 
 void Driver::execute(core::RemoveSa& action) {
-  parts_.traffic.removing(action.key);
-  // What it has carried is known before it goes: so counters only grow.
+  // What it has carried is known before it goes: so counters only grow. One that was adopted in
+  // this turn had nobody to be counted for until now.
+  parts_.traffic.leaving(action.key);
   parts_.continuity.persist(parts_.board);
   forget(action.key);
   if (auto removed = parts_.kernel.remove(action.key); !removed) not_removed(removed.error());

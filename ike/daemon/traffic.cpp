@@ -21,26 +21,6 @@ void Traffic::installed(TunnelId tunnel, const xfrm::SaKey& key, xfrm::Direction
 void Traffic::leaving(const xfrm::SaKey& key) {
   const auto owner = owners_.find(key);
   if (owner == owners_.end()) return;
-  const auto counters = parts_.kernel.counters(key);
-  if (!counters) return;
-  parts_.board.count(owner->second.tunnel, key, *counters, owner->second.direction);
-  leaving_.insert_or_assign(key, Leaving{owner->second, *counters});
-  lost(key);
-}
-
-void Traffic::removing(const xfrm::SaKey& key) {
-  if (const auto node = leaving_.extract(key); !node.empty()) {
-    const auto& [owner, counted] = node.mapped();
-    auto since = parts_.kernel.counters(key);
-    if (!since || since->packets == counted.packets) return;
-    since->bytes -= counted.bytes;
-    since->packets -= counted.packets;
-    parts_.board.count(owner.tunnel, key, *since, owner.direction);
-    parts_.board.settle(owner.tunnel, key);
-    return;
-  }
-  const auto owner = owners_.find(key);
-  if (owner == owners_.end()) return;
   if (const auto counters = parts_.kernel.counters(key)) {
     parts_.board.count(owner->second.tunnel, key, *counters, owner->second.direction);
   }

@@ -32,9 +32,8 @@ class Traffic final : public Timed {
 
   void installed(TunnelId tunnel, const xfrm::SaKey& key, xfrm::Direction direction);
   // It will be removed in this turn: what it has carried is on the board before anybody is told.
+  // What it carries until then, for some microseconds, is not counted.
   void leaving(const xfrm::SaKey& key);
-  // Before it is gone: these are its last counters.
-  void removing(const xfrm::SaKey& key);
   void moved(const xfrm::SaKey& from, const xfrm::SaKey& to);
   // Gone without us: what was counted last stands.
   void lost(const xfrm::SaKey& key);
@@ -51,13 +50,8 @@ class Traffic final : public Timed {
     TunnelId tunnel;
     xfrm::Direction direction = xfrm::Direction::in;
   };
-  struct Leaving {
-    Owner owner;
-    xfrm::SaCounters counted;
-  };
   Parts parts_;
   std::map<xfrm::SaKey, Owner> owners_;
-  std::map<xfrm::SaKey, Leaving> leaving_;
   std::set<TunnelId> awaited_;
   Time refreshed_at_{};
 };
