@@ -17,11 +17,11 @@ void refuse_unknown(Turn& turn, const core::Datagram& datagram, const crypto::Sp
 void send_notify(Turn& turn, Sa& sa, wire::v1::NotificationPayload notify);
 // Tells the peer that these children go, and retires them here.
 void delete_children(Turn& turn, Sa& sa, const std::vector<ChildId>& children);
-// Tells the peer that the SA goes, with its children if it is the current one; and closes it.
 // Of the children that went a moment ago: the peer may not have been told.
 void repeat_deletes(Turn& turn, const Sa& sa);
 // At the end of its lifetime: the peer may make another for the children.
 void expire_sa(Turn& turn, Sa& sa);
+// Tells the peer that the SA goes, with its children if it is the current one; and closes it.
 void delete_sa(Turn& turn, Sa& sa, std::string reason);
 void start_probe(Turn& turn, Sa& sa);
 

@@ -159,26 +159,19 @@ bool quick_installed(Turn& turn, Sa& sa, core::Ticket ticket,
   return true;
 }
 
-namespace {
-
-// The child that ours was to replace lives on, maybe under another ISAKMP SA, and is rekeyed again
-// before it ends.
-void rekey_again(Turn& turn, const Sa& sa, const Quick& quick) {
+void take_back(Turn& turn, const Sa& sa, const Quick& quick, Duration wait) {
+  core::give_back(turn, quick.making);
   if (quick.role != wire::Role::initiator || !quick.making.replaces) return;
   Child* old = sa.association->find(*quick.making.replaces);
-  if (old == nullptr || !old->usable()) return;
-  old->rekey_at = turn.now + turn.jittered(limits::kTemporaryFailureRetry, 0.5);
+  if (old != nullptr && old->usable()) old->rekey_at = turn.now + wait;
 }
-
-}  // namespace
 
 void fail_quick(Turn& turn, Sa& sa, QuickId id, core::Failure why) {
   auto& up = *sa.established();
   const Quick& quick = up.quicks.at(id);
-  core::give_back(turn, quick.making);
+  take_back(turn, sa, quick, turn.jittered(limits::kTemporaryFailureRetry, 0.5));
   const bool asked = quick.role == wire::Role::initiator;
   const std::size_t rule = quick.making.rule;
-  rekey_again(turn, sa, quick);
   if (!asked) remember(up, id);
   up.quicks.erase(id);
   if (asked) {
@@ -244,8 +237,7 @@ void abandon_unanswered(Turn& turn, Sa& sa) {
     const Quick& quick = entry.second;
     const bool ours = quick.role == wire::Role::initiator;
     if (!ours || quick.stage > Quick::Stage::offered) return false;
-    core::give_back(turn, quick.making);
-    rekey_again(turn, sa, quick);
+    take_back(turn, sa, quick, turn.jittered(limits::kTemporaryFailureRetry, 0.5));
     return true;
   });
 }
@@ -257,8 +249,7 @@ void abandon_quicks(Turn& turn, Sa& sa) {
     if (quick.stage == Quick::Stage::answered) {
       delete_unproven(turn, sa, quick);
     } else {
-      core::give_back(turn, quick.making);
-      rekey_again(turn, sa, quick);
+      take_back(turn, sa, quick, turn.jittered(limits::kTemporaryFailureRetry, 0.5));
     }
   }
   up.quicks.clear();

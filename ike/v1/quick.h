@@ -64,6 +64,9 @@ void installed_as_initiator(Turn& turn, Sa& sa, QuickId id,
 void installed_as_responder(Turn& turn, Sa& sa, QuickId id,
                             const std::expected<void, KernelError>& result);
 void fail_quick(Turn& turn, Sa& sa, QuickId id, core::Failure why);
+// What it has taken so far; the child that ours was to replace lives on, maybe under another ISAKMP
+// SA, and is rekeyed again after a while.
+void take_back(Turn& turn, const Sa& sa, const Quick& quick, Duration wait);
 
 // The child that both sides have agreed on; it lives as long as the shorter of both lifetimes.
 [[nodiscard]] Child make_quick_child(Turn& turn, const Sa& sa, const Quick& quick);

@@ -223,10 +223,7 @@ const GroupRow* group_to_try(const Sa& sa, std::size_t rule) {
 
 void withdraw(Turn& turn, Sa& sa, QuickId id) {
   auto& quicks = sa.established()->quicks;
-  const core::ChildMaking& making = quicks.at(id).making;
-  core::give_back(turn, making);
-  Child* old = making.replaces ? sa.association->find(*making.replaces) : nullptr;
-  if (old != nullptr && old->usable()) old->rekey_at = turn.now;
+  take_back(turn, sa, quicks.at(id), Duration::zero());
   quicks.erase(id);
 }
 

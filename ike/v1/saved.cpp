@@ -9,6 +9,7 @@
 
 #include "ike/base/limits.h"
 #include "ike/core/sa/layouts.h"
+#include "ike/v1/informational.h"
 #include "ike/v1/sa.h"
 
 namespace ipsec::core {
@@ -131,16 +132,6 @@ std::optional<KeyAnswered> load_answered(Loader& archive, const crypto::Provider
   return answered;
 }
 
-// Nothing answers a Delete, and what was to be said of these may not have been.
-void say_deletes_again(const Turn& turn, Association& association) {
-  for (Child& child : association.children) {
-    auto* lingering = std::get_if<Lingering>(&child.phase);
-    if (lingering == nullptr) continue;
-    lingering->until = std::max(lingering->until, turn.now + limits::kInboundLinger);
-    association.repeat_deletes_at = turn.now;
-  }
-}
-
 }  // namespace
 
 bool Sa::outlives_us() const {
@@ -229,7 +220,8 @@ void Sa::resumed(Turn& turn, const core::Comeback& comeback) {
   }
   up.reauthenticate_at = std::max(up.reauthenticate_at, turn.now + comeback.rekey_after);
   if (nat.local) up.keepalive_at = turn.now;
-  if (is_current()) say_deletes_again(turn, *association);
+  // Nothing answers a Delete, and what was to be said of these may not have been.
+  if (is_current()) repeat_deletes(turn, *this);
 }
 
 }  // namespace ipsec::v1

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Goal: fifty deaths of ipsecd opposite charon lose no packet and no tunnel, whoever began it and
-# whoever rekeys; no counter falls by more than a fiftieth, nothing is there twice afterwards, and
-# each side's next rekey and Delete is understood by the other.
+# whoever rekeys; no counter falls, nothing is there twice afterwards, and each side's next rekey and
+# Delete is understood by the other.
 # Method: a hundred datagrams a second each way through every tunnel, counted. kill -9 comes at
 # random moments, every fifth time before the next daemon has answered. Rekeys go on all the while:
 # charon's every few seconds, ours by the least lifetime there is; who has no limit rekeys nothing.
@@ -110,8 +110,7 @@ deaths_lose_nothing() {
     fi
     wait_until 30 "another daemon answers" another_answers "$daemon"
     now=$(looked "sum(sum(it['counters'].values()) for it in t.values())")
-    # On a loaded machine a death has cost what one young SA had carried, for a reason not found yet.
-    [ "$now" -ge $((counted - counted / 50)) ] || fail "the counters fell from $counted to $now"
+    [ "$now" -ge "$counted" ] || fail "the counters fell from $counted to $now"
     counted=$now
     [ $((i % upgrade_every)) != 0 ] || { is_upgraded; upgrades=$((upgrades + 1)); }
   done

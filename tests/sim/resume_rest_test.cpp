@@ -9,6 +9,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "ike/base/limits.h"
 #include "ike/core/sa/records.h"
 #include "ike/v1/sa.h"
 #include "ike/v2/sa.h"
@@ -309,6 +310,25 @@ TEST_CASE("what dies as it comes back comes back all the same", "[sim][resume]")
       CHECK(pair.at_rest() == Pair::Problems{});
       CHECK(pair.left().count<IkeDown>() + pair.right().count<IkeDown>() == 0);
     }
+  }
+}
+
+// What is to be said of it once more is said at each comeback; that keeps it no longer.
+TEST_CASE("what lingers is gone in time, however often its daemon dies", "[sim][resume]") {
+  for (const IkeVersion version : kVersions) {
+    Pair pair;
+    come_up(pair, version);
+    pair.world.order(kLeft, 1, core::Order::rekey_children);
+    pair.world.run_for(limits::kV1DeletesAfter + 500ms);
+    REQUIRE(pair.left().kernel.sas().size() == 3);
+    for (Duration passed{}; passed <= limits::kInboundLinger; passed += 2s) {
+      pair.world.kill(kLeft);
+      pair.world.run_for(1s);
+      revive(pair, kLeft);
+      pair.world.run_for(1s);
+    }
+    CHECK(pair.left().kernel.sas().size() == 2);
+    CHECK(pair.at_rest() == Pair::Problems{});
   }
 }
 
