@@ -174,6 +174,8 @@ inline constexpr std::size_t kV1ExchangesRemembered = 256;
 // IKEv1: quick modes for one pair of ranges may cross for as long as a message of theirs is sent
 // again; then one of their children is kept.
 inline constexpr std::chrono::seconds kV1SettlesAfter{13};
+// IKEv1: who answered phase 1 begins a quick mode under it as long after.
+inline constexpr std::chrono::milliseconds kV1FollowsAfter{200};
 // IKEv1: a child that another was asked for to replace is deleted as long after: the peer makes its
 // half only when our third message is there.
 inline constexpr std::chrono::seconds kV1DeletesAfter{2};

@@ -58,6 +58,13 @@ bool is_making_children(const Established& up) {
   });
 }
 
+// The peer cannot read what follows our last message of phase 1 until it has read that one, and may
+// take the second first: charon does it with many threads, and says PAYLOAD-MALFORMED.
+Time readable_from(const Sa& sa) {
+  if (sa.role == wire::Role::initiator) return {};
+  return sa.association->established_at + limits::kV1FollowsAfter;
+}
+
 // A pair of the rule that no child has and no quick mode is about: after a refusal the next one,
 // for it may be that one alone that the peer does not have.
 std::optional<core::SelectorPair> next_pair(const Sa& sa, const Established& up, std::size_t rule) {
@@ -86,11 +93,13 @@ void add_child_work(const Sa& sa, const Established& up, std::vector<Item>& item
   }
   items.push_back(deletes);
   if (is_asking(up) || association.succession) return;
+  const Time from = readable_from(sa);
+  rekey.at = std::max(rekey.at, from);
   items.push_back(rekey);
   if (!association.tunnel->may_initiate()) return;
   for (std::size_t rule = 0; rule < association.tunnel->children.size(); ++rule) {
     if (!next_pair(sa, up, rule)) continue;
-    items.push_back({association.rule_retry_at[rule], Work::make_child, {}, rule});
+    items.push_back({std::max(association.rule_retry_at[rule], from), Work::make_child, {}, rule});
   }
 }
 

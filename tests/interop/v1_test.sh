@@ -39,10 +39,12 @@ main() {
   expect_same_keys $((2 * children))
   expect_nat
   probes
-  rekey_ike
-  # Quick modes closer together than that may have crossed, and are settled by their nonces.
+  # Quick modes closer together than that may have crossed, and are settled by their nonces; what we
+  # asked for is made anew where charon makes the IKE SA anew.
   wait_out 13500
+  rekey_ike
   rekey_children
+  rekey_young_child
   deletes
   expect_no_failures_but_ends
   capture_stop exchanges
@@ -181,6 +183,19 @@ rekey_children() {
   wait_until 40 "what was replaced is gone" charon_has_sas $((2 * children))
   expect_same_keys $((2 * children))
   for n in 1 4 15; do wait_until 10 "charon has one IKE SA of tunnel $n" charon_has_one "c$n"; done
+}
+
+# charon begins another phase 1 with the children that it has by then. So what we have just asked for
+# is made again, some time after charon can read it.
+rekey_young_child() {
+  local before
+  before=$(grep -cxF "child-rekeyed t3" "$scratch/ours.log")
+  tell "rekey-child t3"
+  wait_until 10 "the child of tunnel 3 is rekeyed" our_lines $((before + 1)) "child-rekeyed t3"
+  swan --rekey --ike c3
+  wait_until 10 "and again after the IKE SA" our_lines $((before + 2)) "child-rekeyed t3"
+  wait_until 40 "what was replaced is gone" charon_has_sas $((2 * children))
+  expect_same_keys $((2 * children))
 }
 
 charon_has_one() {
