@@ -128,6 +128,8 @@ ike_spis() { of gw-left "it['ike']['our_spi']"; }
 
 new_ike_sas_lose_nothing() {
   wait_until 20 "there is one of each" is_one_of_each
+  # Younger children are made anew where the peer makes the IKE SA anew.
+  wait_out 13500
   local children
   children=$(spis_at gw-left)
   flow_between small $small_s 56 "${pairs[@]}"
