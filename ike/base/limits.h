@@ -184,6 +184,8 @@ inline constexpr std::chrono::seconds kV1RepeatsDeletesAfter{1};
 // IKEv1: the peer has its half of a child when our third message is there, and says nothing then.
 // What is sent goes over to a rekeyed child once something came through it, or after so long.
 inline constexpr std::chrono::seconds kV1SwitchesAfter{1};
+// IKEv1: so long another phase 1 waits for quick modes that are under way.
+inline constexpr std::chrono::seconds kV1WaitsForQuicks{5};
 // IKEv1: between tries to have another phase 1 before the lifetime ends.
 inline constexpr std::chrono::seconds kReauthenticationRetry{30};
 

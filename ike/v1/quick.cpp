@@ -181,6 +181,12 @@ void fail_quick(Turn& turn, Sa& sa, QuickId id, core::Failure why) {
   }
 }
 
+bool is_proven(const Sa& sa, const Quick& quick) {
+  if (quick.stage != Quick::Stage::answered) return false;
+  const Child* child = quick.child ? sa.association->find(*quick.child) : nullptr;
+  return child == nullptr || !std::holds_alternative<InboundOnly>(child->phase);
+}
+
 Time quick_deadline(const Established& up) {
   Time at = kNever;
   for (const auto& [id, quick] : up.quicks) {
@@ -203,6 +209,10 @@ void tick_quicks(Turn& turn, Sa& sa) {
   auto& up = *sa.established();
   std::vector<QuickId> gone;
   for (auto& [id, quick] : up.quicks) {
+    if (is_proven(sa, quick) || quick.expires_at <= turn.now) {
+      gone.push_back(id);
+      continue;
+    }
     switch (quick.timer.poll(turn.now)) {
       case core::Retransmission::Verdict::wait:
         break;
@@ -214,7 +224,6 @@ void tick_quicks(Turn& turn, Sa& sa) {
         gone.push_back(id);
         break;
     }
-    if (quick.expires_at <= turn.now) gone.push_back(id);
   }
   for (const QuickId id : gone) {
     const Quick& quick = up.quicks.at(id);

@@ -58,6 +58,16 @@ bool is_making_children(const Established& up) {
   });
 }
 
+// By order at once, or before the lifetime ends. Then it waits for quick modes, but not for each
+// that the peer begins in time, until it is too late.
+Time succession_time(const Established& up) {
+  const bool making = is_making_children(up);
+  if (up.reauthentication_wanted && !making) return {};
+  if (!making || up.reauthenticate_at == kNever) return up.reauthenticate_at;
+  const Duration room = (up.expires_at - up.reauthenticate_at) / 2;
+  return up.reauthenticate_at + std::min<Duration>(limits::kV1WaitsForQuicks, room);
+}
+
 // The peer cannot read what follows our last message of phase 1 until it has read that one, and may
 // take the second first: charon does it with many threads, and says PAYLOAD-MALFORMED.
 Time readable_from(const Sa& sa) {
@@ -114,8 +124,7 @@ std::vector<Item> agenda(const Sa& sa, const Established& up) {
   }
   const Time end = std::min(up.expires_at, association.patience);
   items.push_back({association.closing ? Time{} : end, Work::delete_sa, {}, 0});
-  const Time succeeded_at = up.reauthentication_wanted ? Time{} : up.reauthenticate_at;
-  if (!is_making_children(up)) items.push_back({succeeded_at, Work::succeed, {}, 0});
+  items.push_back({succession_time(up), Work::succeed, {}, 0});
   if (up.deleted) return items;
   items.push_back({association.repeat_deletes_at, Work::repeat_deletes, {}, 0});
   add_child_work(sa, up, items);
@@ -146,9 +155,12 @@ void begin_work(Turn& turn, Sa& sa, const Item& item) {
     }
     case Work::succeed:
       abandon_unanswered(turn, sa);
-      // Once; where nothing comes of it, again by order or at the lifetime's end.
+      // Once; where nothing comes of it, again by order or before the lifetime ends. What has just
+      // begun goes with a daemon that dies.
       up.reauthentication_wanted = false;
-      up.reauthenticate_at = turn.now + limits::kReauthenticationRetry;
+      up.reauthenticate_at =
+          turn.now + std::clamp<Duration>((up.expires_at - turn.now) / 2, std::chrono::seconds{1},
+                                          limits::kReauthenticationRetry);
       turn.signals.emplace_back(core::SuccessorWanted{sa.id});
       return;
     case Work::rekey_child:

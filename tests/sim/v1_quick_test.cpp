@@ -19,7 +19,9 @@ using ipsec::core::IkeVersion;
 using ipsec::core::Order;
 using ipsec::core::Start;
 using ipsec::sim::Held;
+using ipsec::sim::is_of;
 using ipsec::sim::Pair;
+using ipsec::wire::ExchangeType;
 
 namespace {
 
@@ -39,10 +41,6 @@ void halve(Pair& pair) {
   pair.left_config.children.front().selectors = {left, right};
   pair.right_config.children.front().selectors = {right, left};
 }
-
-constexpr std::size_t kExchangeAt = 18;
-constexpr std::uint8_t kMainMode = 2;
-constexpr std::uint8_t kQuickMode = 32;
 
 std::uint32_t message_id(const Held& held) {
   std::uint32_t id = 0;
@@ -74,7 +72,7 @@ TEST_CASE("quick modes are begun one after the other", "[sim][v1]") {
   for (int i = 0; i < 40; ++i) {
     pair.world.run_for(1ms);
     for (const Held& held : pair.world.held) {
-      if (held.bytes[kExchangeAt] != kQuickMode) continue;
+      if (!is_of(held.bytes, ExchangeType::quick_mode)) continue;
       const auto id = message_id(held);
       if (order.empty() || order.back() != id) order.push_back(id);
     }
@@ -95,8 +93,8 @@ std::string modes_of(Pair& pair) {
     pair.world.run_for(1ms);
     for (const Held& held : pair.world.held) {
       if (std::exchange(last, std::max(last, held.number)) >= held.number) continue;
-      if (held.bytes[kExchangeAt] == kMainMode) modes += 'M';
-      if (held.bytes[kExchangeAt] == kQuickMode) modes += 'Q';
+      if (is_of(held.bytes, ExchangeType::identity_protection)) modes += 'M';
+      if (is_of(held.bytes, ExchangeType::quick_mode)) modes += 'Q';
     }
     if (!pair.world.held.empty()) pair.world.deliver(0);
   }

@@ -113,6 +113,12 @@ struct Held {
   std::uint64_t number = 0;  // rises with each
 };
 
+// Whether it is a message of such an exchange.
+[[nodiscard]] inline bool is_of(ByteView datagram, wire::ExchangeType exchange) {
+  const auto header = wire::parse_header(datagram);
+  return header && header->exchange == exchange;
+}
+
 // Packets one way, one each interval; those lost for want of an SA are counted.
 struct Flow {
   std::size_t from = 0;

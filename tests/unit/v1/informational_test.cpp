@@ -234,7 +234,7 @@ TEST_CASE("another phase 1 adopts children whose ISAKMP SA was deleted, whoever 
     CHECK(usable(it) == 1);
     // The peer may have deleted it too, in a message that was lost: it is made anew, under the new
     // keys.
-    it.wait(0s);
+    it.wait(limits::kV1FollowsAfter);
     const Bytes offer = it.heard();
     REQUIRE_FALSE(offer.empty());
     const auto opened = next.open(offer);

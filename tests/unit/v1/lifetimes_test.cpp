@@ -210,6 +210,7 @@ TEST_CASE("a child whose kilobytes are nearly used is made anew, in either role"
     } else {
       answer_with(it, {});
     }
+    it.wait(limits::kV1FollowsAfter);
     it.host.sent.clear();
     const auto children = it.children();
     REQUIRE(children.size() == 1);

@@ -195,7 +195,7 @@ TEST_CASE("INITIAL-CONTACT in an exchange behind phase 1 has older children made
     REQUIRE(fresh.shake_hands(it.host, it.now));
     it.host.sent.clear();
     if (said) it.host.feed(fresh.arriving(fresh.inform(71, {initial_contact()})), it.now);
-    it.wait(1ms);
+    it.wait(limits::kV1FollowsAfter);
     const auto is_quick = [](const core::SendDatagram& sent) { return sent.bytes[18] == 32; };
     CHECK(std::ranges::any_of(it.host.sent, is_quick) == said);
     CHECK(it.children().size() == 1);

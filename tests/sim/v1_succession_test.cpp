@@ -1,0 +1,105 @@
+// Goal: in IKEv1 another phase 1 comes in time, whatever holds it up: the IKE SA never ends of its
+// age, which would take its children at many a peer. Method: the left side has the least lifetime
+// there is; what goes wrong goes wrong as it is due.
+#include <catch2/catch.hpp>
+
+#include "ike/base/limits.h"
+#include "tests/sim/pair.h"
+
+using namespace std::chrono_literals;
+using namespace ipsec;
+using core::IkeDown;
+using core::IkeRekeyed;
+using core::Order;
+using sim::is_of;
+using sim::Pair;
+using wire::ExchangeType;
+
+namespace {
+
+// Of the first IKE SA, with some room.
+constexpr Time kEnd = Time{} + 59s;
+
+void come_up(Pair& pair) {
+  for (auto* config : {&pair.left_config, &pair.right_config}) {
+    config->version = core::IkeVersion::v1;
+  }
+  pair.right_config.start = core::Start::respond;
+  pair.right_config.remote = Address::any(Family::v4);  // who begins no phase 1
+  pair.left_config.ike_lifetime = 60s;
+  pair.configure();
+  REQUIRE(pair.up_within(5s));
+  pair.world.run_for(1s);
+}
+
+// Of the quick modes that the right side begins the third messages, which have a HASH and no more.
+void lose_proofs(Pair& pair) {
+  pair.world.swallows = [](std::size_t from, ByteView bytes) {
+    return from == Pair::kRight && is_of(bytes, ExchangeType::quick_mode) && bytes.size() < 200;
+  };
+}
+
+void expect_another(Pair& pair) {
+  CHECK(pair.left().count<IkeRekeyed>() >= 1);
+  CHECK(pair.left().count<IkeDown>() + pair.right().count<IkeDown>() == 0);
+}
+
+}  // namespace
+
+TEST_CASE("a peer that always makes children does not keep the IKE SA until its end",
+          "[sim][v1]") {
+  Pair pair;
+  come_up(pair);
+  lose_proofs(pair);
+  while (pair.world.now() < kEnd) {
+    pair.world.order(Pair::kRight, 1, Order::rekey_children);
+    pair.world.run_for(1s);
+  }
+  expect_another(pair);
+  pair.world.swallows = {};
+  pair.world.run_for(2 * limits::kV1SettlesAfter);
+  CHECK(pair.at_rest() == Pair::Problems{});
+}
+
+TEST_CASE("traffic proves a child to who waits for that with another phase 1", "[sim][v1]") {
+  for (const bool traffic : {true, false}) {
+    Pair pair;
+    come_up(pair);
+    auto flows = pair.start_flows();
+    if (!traffic) pair.stop(flows);
+    lose_proofs(pair);
+    pair.world.order(Pair::kRight, 1, Order::rekey_children);
+    // Who asks sends with the new one after a while, if nothing has come through it.
+    pair.world.run_for(limits::kV1SwitchesAfter + 500ms);
+    pair.world.order(Pair::kLeft, 1, Order::reauthenticate);
+    pair.world.run_for(100ms);
+    CHECK(pair.left().count<IkeRekeyed>() == (traffic ? 1 : 0));
+    pair.world.swallows = {};
+    pair.world.run_for(20s);
+    CHECK(pair.left().count<IkeRekeyed>() == 1);
+    pair.stop(flows);
+    CHECK(flows.lost() == 0);
+    CHECK(pair.at_rest() == Pair::Problems{});
+  }
+}
+
+TEST_CASE("a daemon that dies in another phase 1 begins it again in time", "[sim][v1][resume]") {
+  Pair pair;
+  come_up(pair);
+  bool begun = false;
+  pair.world.swallows = [&](std::size_t from, ByteView bytes) {
+    begun = begun || (from == Pair::kLeft && is_of(bytes, ExchangeType::identity_protection));
+    return false;
+  };
+  for (int deaths = 0; deaths < 2; ++deaths) {
+    REQUIRE(pair.world.run_until([&] { return begun; }, 60s));
+    pair.world.kill(Pair::kLeft);
+    pair.world.run_for(1s);
+    begun = false;
+    pair.world.revive(Pair::kLeft, {pair.left_config});
+  }
+  pair.world.run_for(kEnd - pair.world.now());
+  expect_another(pair);
+  pair.world.run_for(limits::kAwaitDelete);
+  CHECK(pair.at_rest() == Pair::Problems{});
+}
