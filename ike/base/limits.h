@@ -174,8 +174,11 @@ inline constexpr std::size_t kV1ExchangesRemembered = 256;
 // IKEv1: quick modes for one pair of ranges may cross for as long as a message of theirs is sent
 // again; then one of their children is kept.
 inline constexpr std::chrono::seconds kV1SettlesAfter{13};
-// IKEv1: who answered phase 1 begins a quick mode under it as long after.
+// IKEv1: who answered phase 1 begins no exchange under it until then.
 inline constexpr std::chrono::milliseconds kV1FollowsAfter{200};
+// IKEv1: nor does who comes back. What the peer began meanwhile waits in the socket, to be answered
+// first: charon forgets the IV of an exchange that three others have followed.
+inline constexpr std::chrono::milliseconds kV1SilentAfterComeback{300};
 // IKEv1: a child that another was asked for to replace is deleted as long after: the peer makes its
 // half only when our third message is there.
 inline constexpr std::chrono::seconds kV1DeletesAfter{2};
@@ -186,6 +189,8 @@ inline constexpr std::chrono::seconds kV1RepeatsDeletesAfter{1};
 inline constexpr std::chrono::seconds kV1SwitchesAfter{1};
 // IKEv1: so long another phase 1 waits for quick modes that are under way.
 inline constexpr std::chrono::seconds kV1WaitsForQuicks{5};
+// IKEv1: a child that may go with its ISAKMP SA is made again as long after the one before it.
+inline constexpr std::chrono::seconds kV1AgainAfter{1};
 // IKEv1: between tries to have another phase 1 before the lifetime ends.
 inline constexpr std::chrono::seconds kReauthenticationRetry{30};
 

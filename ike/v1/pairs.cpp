@@ -141,7 +141,11 @@ void settle_pairs(Turn& turn, Sa& sa) {
     if (!child.usable()) continue;
     auto pair = pair_of(association, child);
     if (pair.size() < 2) continue;
-    const Time settles = newest_of(pair) + limits::kV1SettlesAfter;
+    // Nor is it known yet what comes of one whose proof is missing.
+    const bool unproven = std::ranges::any_of(
+        pair, [](const Child* it) { return std::holds_alternative<InboundOnly>(it->phase); });
+    const Time settles =
+        std::max(newest_of(pair), unproven ? turn.now : Time{}) + limits::kV1SettlesAfter;
     if (settles > turn.now) {
       child.settle_at = settles;
       continue;

@@ -46,6 +46,15 @@ void remember(Established& up, QuickId id) {
   if (up.heard_ids.size() > limits::kV1ExchangesRemembered) up.heard_ids.pop_front();
 }
 
+void outlive(const Turn& turn, const Sa& sa, Child& child) {
+  if (sa.is_current()) return;
+  child.rekey_at = turn.now;
+  for (const Child* other : pair_of(*sa.association, child.rule, child.selectors)) {
+    if (other->id == child.id) continue;
+    child.rekey_at = std::max(child.rekey_at, other->made_at + limits::kV1AgainAfter);
+  }
+}
+
 Result<crypto::v1::IvChain> iv_of(const Turn& turn, const Established& up, MessageId id) {
   auto iv = crypto::v1::exchange_iv(turn.crypto, *up.algorithms.prf, up.last_block, id,
                                     up.keys.cipher->block_size());

@@ -51,6 +51,11 @@ using QuickId = std::uint32_t;
 // An exchange of the peer's is over: its id is not taken again, as long as it is remembered.
 void remember(Established& up, QuickId id);
 
+// The peer may let a child go with its SA, which another one took the place of meanwhile: it is
+// made again under that one. Who takes the other SA for the current one does the same: so not
+// without end.
+void outlive(const Turn& turn, const Sa& sa, Child& child);
+
 [[nodiscard]] Result<crypto::v1::IvChain> iv_of(const Turn& turn, const Established& up,
                                                 MessageId id);
 // The offer, the answer and the proof in the middle of a quick mode.

@@ -238,8 +238,7 @@ void finish(Turn& turn, Sa& sa, QuickId id) {
     child.switch_at = turn.now + limits::kV1SwitchesAfter;
     turn.act(core::WatchInbound{sa.id, child.inbound_key()});
   }
-  // The peer may have let it go with this SA, which another one took the place of meanwhile.
-  if (!sa.is_current()) child.rekey_at = turn.now;
+  outlive(turn, sa, child);
   sa.association->rule_tries[making.rule] = 0;
   quick.forget_keys();
   turn.signals.emplace_back(RuleUp{sa.id});

@@ -180,7 +180,8 @@ std::optional<Bytes> make_answer(const Turn& turn, const Sa& sa, const Establish
 
 // What is sent goes over to it once the peer has shown that it has its half.
 void place(Turn& turn, Sa& sa, Quick& quick) {
-  const Child& made = join_pair(turn, sa, *std::exchange(quick.making.made, {}), {});
+  Child& made = join_pair(turn, sa, *std::exchange(quick.making.made, {}), {});
+  outlive(turn, sa, made);
   quick.child = made.id;
   turn.act(core::WatchInbound{sa.id, made.inbound_key()});
   sa.association->rule_tries[quick.making.rule] = 0;

@@ -219,6 +219,7 @@ struct Established {
   Time superseded_at{};
   Time expires_at = kNever;
   Time keepalive_at = kNever;
+  Time silent_until{};  // begins nothing before
 };
 
 struct Closed {

@@ -9,7 +9,6 @@
 
 #include "ike/base/limits.h"
 #include "ike/core/sa/layouts.h"
-#include "ike/v1/informational.h"
 #include "ike/v1/sa.h"
 
 namespace ipsec::core {
@@ -220,8 +219,9 @@ void Sa::resumed(Turn& turn, const core::Comeback& comeback) {
   }
   up.reauthenticate_at = std::max(up.reauthenticate_at, turn.now + comeback.rekey_after);
   if (nat.local) up.keepalive_at = turn.now;
+  up.silent_until = turn.now + limits::kV1SilentAfterComeback;
   // Nothing answers a Delete, and what was to be said of these may not have been.
-  if (is_current()) repeat_deletes(turn, *this);
+  if (is_current()) association->repeat_deletes_at = turn.now;
 }
 
 }  // namespace ipsec::v1

@@ -69,10 +69,12 @@ Time succession_time(const Established& up) {
 }
 
 // The peer cannot read what follows our last message of phase 1 until it has read that one, and may
-// take the second first: charon does it with many threads, and says PAYLOAD-MALFORMED.
-Time readable_from(const Sa& sa) {
-  if (sa.role == wire::Role::initiator) return {};
-  return sa.association->established_at + limits::kV1FollowsAfter;
+// take the second first: charon does it with many threads, and says PAYLOAD-MALFORMED. And after a
+// comeback, an exchange that it began meanwhile comes first: of those that are open it remembers
+// few.
+Time silent_until(const Sa& sa, const Established& up) {
+  if (sa.role == wire::Role::initiator || !sa.is_current()) return up.silent_until;
+  return std::max(up.silent_until, sa.association->established_at + limits::kV1FollowsAfter);
 }
 
 // A pair of the rule that no child has and no quick mode is about: after a refusal the next one,
@@ -103,17 +105,15 @@ void add_child_work(const Sa& sa, const Established& up, std::vector<Item>& item
   }
   items.push_back(deletes);
   if (is_asking(up) || association.succession) return;
-  const Time from = readable_from(sa);
-  rekey.at = std::max(rekey.at, from);
   items.push_back(rekey);
   if (!association.tunnel->may_initiate()) return;
   for (std::size_t rule = 0; rule < association.tunnel->children.size(); ++rule) {
     if (!next_pair(sa, up, rule)) continue;
-    items.push_back({std::max(association.rule_retry_at[rule], from), Work::make_child, {}, rule});
+    items.push_back({association.rule_retry_at[rule], Work::make_child, {}, rule});
   }
 }
 
-std::vector<Item> agenda(const Sa& sa, const Established& up) {
+std::vector<Item> all_work(const Sa& sa, const Established& up) {
   std::vector<Item> items;
   const Association& association = *sa.association;
   if (!sa.is_current()) {
@@ -132,6 +132,14 @@ std::vector<Item> agenda(const Sa& sa, const Established& up) {
     const Time quiet = core::probe_time(up.heard_at, sa.tunnel().dpd_delay);
     items.push_back({up.probe_wanted ? Time{} : quiet, Work::probe, {}, 0});
   }
+  return items;
+}
+
+std::vector<Item> agenda(const Sa& sa, const Established& up) {
+  auto items = all_work(sa, up);
+  if (sa.association->closing) return items;
+  const Time from = silent_until(sa, up);
+  for (Item& item : items) item.at = std::max(item.at, from);
   return items;
 }
 

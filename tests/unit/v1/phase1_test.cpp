@@ -202,6 +202,30 @@ TEST_CASE("INITIAL-CONTACT in an exchange behind phase 1 has older children made
   }
 }
 
+// It goes with that one, at charon.
+TEST_CASE("a child that the peer makes under a superseded ISAKMP SA is made again", "[v1]") {
+  for (const bool superseded : {false, true}) {
+    INFO("superseded " << superseded);
+    Fixture it(Begins::hand);
+    REQUIRE(it.shake_hands());
+    V1Hand fresh(test::openssl(), 3, {});
+    if (superseded) REQUIRE(fresh.shake_hands(it.host, it.now));
+    it.wait(limits::kV1FollowsAfter);
+    it.host.sent.clear();
+    it.feed(it.hand.quick_1(test::kQuickId,
+                            it.hand.quick_payloads(test::kHandSpi, test::hand_nonce(), {})));
+    const auto answer = it.opened();
+    REQUIRE(answer);
+    it.hand.quick(test::kQuickId).responder_nonce = test::nonce_of(*answer);
+    it.feed(it.hand.quick_3(test::kQuickId));
+    it.wait(0s);
+    CHECK(it.children().size() == 1);
+    const auto offer = it.heard();
+    REQUIRE(offer.empty() != superseded);
+    if (superseded) CHECK(fresh.open(offer)->header.exchange == ExchangeType::quick_mode);
+  }
+}
+
 TEST_CASE("phase 1 that is half open goes after a while", "[v1]") {
   Fixture it(Begins::hand);
   it.feed(it.hand.begin());
