@@ -170,9 +170,9 @@ void doubt_children(Association& association, Time until) {
   }
 }
 
-void doubt_asked(Association& association, Time since, Time now) {
+void doubt_young(Association& association, Time since, Time now) {
   for (Child& child : association.children) {
-    if (child.usable() && child.asked && child.made_at >= since) child.rekey_at = now;
+    if (child.usable() && child.made_at >= since) child.rekey_at = now;
   }
 }
 

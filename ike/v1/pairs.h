@@ -31,9 +31,9 @@ void settle_pairs(Turn& turn, Sa& sa);
 // The peer may not have those that were made until then: they are made anew. Where it has them
 // after all, nothing is lost.
 void doubt_children(Association& association, Time until);
-// The same of those that we have asked for since then. charon begins another phase 1 with the
-// children that it has by then, and loses one whose third message comes later.
-void doubt_asked(Association& association, Time since, Time now);
+// The same of those that were made since then. charon begins another phase 1 with the children that
+// it has by then: one that is made later, whoever asked for it, goes with the old ISAKMP SA.
+void doubt_young(Association& association, Time since, Time now);
 // When there is something to settle.
 [[nodiscard]] Time settle_time(const Association& association);
 // Whether it is the one of its pair that is to be rekeyed.

@@ -130,15 +130,16 @@ TEST_CASE("in IKEv1 no child is being made while the IKE SA is", "[sim][v1]") {
   CHECK(pair.at_rest() == Pair::Problems{});
 }
 
-TEST_CASE("in IKEv1 what was asked for as the peer made the IKE SA anew is made again",
-          "[sim][v1]") {
-  for (const bool shortly_before : {true, false}) {
+TEST_CASE("in IKEv1 what was made as the peer made the IKE SA anew is made again", "[sim][v1]") {
+  for (const auto& [asker, shortly_before] :
+       {std::pair(Pair::kLeft, true), {Pair::kRight, true}, {Pair::kRight, false}}) {
+    INFO("asked for by " << asker << (shortly_before ? ", shortly before" : ""));
     Pair pair;
     speak_v1(pair);
     pair.configure();
     REQUIRE(pair.up_within(5s));
     pair.world.run_for(2 * ipsec::limits::kV1SettlesAfter);
-    pair.world.order(Pair::kLeft, 1, Order::rekey_children);
+    pair.world.order(asker, 1, Order::rekey_children);
     pair.world.run_for(shortly_before ? 2s : 2 * ipsec::limits::kV1SettlesAfter);
     pair.world.order(Pair::kRight, 1, Order::reauthenticate);
     const auto ike_sas = [&] { return pair.left().count<ipsec::core::IkeRekeyed>(); };
