@@ -188,7 +188,7 @@ expect_none_in_clear() {
   capture_stop clear
   local seen
   seen=$(packets clear)
-  [ "$seen" = 0 ] || tcpdump -n -r "$scratch/clear.pcap" -c 10 2>/dev/null >&2
+  [ "$seen" = 0 ] || tcpdump -n -r "$scratch/clear.pcap" -c 10 >&2 2>/dev/null
   expect_eq "$seen" 0 "packets of the hosts in clear on the wire"
 }
 
