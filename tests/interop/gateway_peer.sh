@@ -184,12 +184,14 @@ readonly in_clear='net 10.1.0.0/16 or net 10.2.0.0/16'
 
 watch_clear() { capture_start wire left clear "$in_clear"; }
 
+# Of our hosts. charon has no policies that block: what comes through a child of IKEv1 that it is still
+# installing it may answer in clear.
 expect_none_in_clear() {
   capture_stop clear
-  local seen
-  seen=$(packets clear)
-  [ "$seen" = 0 ] || tcpdump -n -r "$scratch/clear.pcap" -c 10 >&2 2>/dev/null
-  expect_eq "$seen" 0 "packets of the hosts in clear on the wire"
+  local seen ours='src net 10.1.0.0/16'
+  seen=$(packets clear "$ours")
+  [ "$seen" = 0 ] || tcpdump -n -r "$scratch/clear.pcap" -c 10 "$ours" >&2 2>/dev/null
+  expect_eq "$seen" 0 "packets of our hosts in clear on the wire"
 }
 
 clear_is_seen() {
