@@ -164,15 +164,10 @@ void settle_pairs(Turn& turn, Sa& sa) {
   }
 }
 
-void doubt_children(Association& association, Time until) {
+void doubt_children(Association& association, Time until, Time since) {
   for (Child& child : association.children) {
-    if (child.usable() && child.made_at <= until) child.rekey_at = until;
-  }
-}
-
-void doubt_young(Association& association, Time since, Time now) {
-  for (Child& child : association.children) {
-    if (child.usable() && child.made_at >= since) child.rekey_at = now;
+    const bool meant = child.made_at >= since && child.made_at <= until;
+    if (child.usable() && meant) child.rekey_at = until;
   }
 }
 

@@ -28,12 +28,9 @@ void prove(const Turn& turn, const Sa& sa, const Child& child);
 void leave_pair(Turn& turn, Sa& sa, Child& child);
 // Those that others have outlived.
 void settle_pairs(Turn& turn, Sa& sa);
-// The peer may not have those that were made until then: they are made anew. Where it has them
-// after all, nothing is lost.
-void doubt_children(Association& association, Time until);
-// The same of those that were made since then. charon begins another phase 1 with the children that
-// it has by then: one that is made later, whoever asked for it, goes with the old ISAKMP SA.
-void doubt_young(Association& association, Time since, Time now);
+// The peer may not have those that were made until then, or of those the young ones: they are made
+// anew. Where it has them after all, nothing is lost.
+void doubt_children(Association& association, Time until, Time since = {});
 // When there is something to settle.
 [[nodiscard]] Time settle_time(const Association& association);
 // Whether it is the one of its pair that is to be rekeyed.

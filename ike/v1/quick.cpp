@@ -35,6 +35,14 @@ void delete_unproven(const Turn& turn, const Sa& sa, const Quick& quick) {
   }
 }
 
+// The peer's, whose third message did not come; but traffic through the child did, which says the
+// same.
+bool is_proven(const Sa& sa, const Quick& quick) {
+  if (quick.stage != Quick::Stage::answered) return false;
+  const Child* child = quick.child ? sa.association->find(*quick.child) : nullptr;
+  return child == nullptr || !std::holds_alternative<InboundOnly>(child->phase);
+}
+
 bool is_protocol_esp(const Quick& quick) {
   return quick.making.choice->algorithms.protocol == xfrm::Protocol::esp;
 }
@@ -188,12 +196,6 @@ void fail_quick(Turn& turn, Sa& sa, QuickId id, core::Failure why) {
   } else {
     turn.tell_refused(sa.tunnel().id, std::move(why));
   }
-}
-
-bool is_proven(const Sa& sa, const Quick& quick) {
-  if (quick.stage != Quick::Stage::answered) return false;
-  const Child* child = quick.child ? sa.association->find(*quick.child) : nullptr;
-  return child == nullptr || !std::holds_alternative<InboundOnly>(child->phase);
 }
 
 Time quick_deadline(const Established& up) {

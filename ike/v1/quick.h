@@ -29,9 +29,6 @@ void quick_job_done(Turn& turn, Sa& sa, JobId job, core::JobResult result);
 [[nodiscard]] bool quick_installed(Turn& turn, Sa& sa, core::Ticket ticket,
                                    const std::expected<void, KernelError>& result);
 [[nodiscard]] Time quick_deadline(const Established& up);
-// The peer's, whose third message did not come; but traffic through the child did, which says the
-// same.
-[[nodiscard]] bool is_proven(const Sa& sa, const Quick& quick);
 // Of those that are over, where they are many.
 void forget_oldest(Established& up);
 void tick_quicks(Turn& turn, Sa& sa);

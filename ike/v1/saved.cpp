@@ -221,7 +221,8 @@ void Sa::resumed(Turn& turn, const core::Comeback& comeback) {
   if (nat.local) up.keepalive_at = turn.now;
   up.silent_until = turn.now + limits::kV1SilentAfterComeback;
   // Nothing answers a Delete, and what was to be said of these may not have been.
-  if (is_current()) association->repeat_deletes_at = turn.now;
+  const bool some = std::ranges::any_of(association->children, &Child::lingering);
+  if (is_current() && some) association->repeat_deletes_at = turn.now;
 }
 
 }  // namespace ipsec::v1

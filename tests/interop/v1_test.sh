@@ -39,8 +39,8 @@ main() {
   expect_same_keys $((2 * children))
   expect_nat
   probes
-  # Quick modes closer together than that may have crossed, and are settled by their nonces; what we
-  # asked for is made anew where charon makes the IKE SA anew.
+  # Quick modes closer together than that may have crossed, and are settled by their nonces; what was
+  # made since is made anew where charon makes the IKE SA anew.
   wait_out 13500
   rekey_ike
   rekey_children
@@ -185,8 +185,8 @@ rekey_children() {
   for n in 1 4 15; do wait_until 10 "charon has one IKE SA of tunnel $n" charon_has_one "c$n"; done
 }
 
-# charon begins another phase 1 with the children that it has by then. So what we have just asked for
-# is made again, some time after charon can read it.
+# charon begins another phase 1 with the children that it has by then. So what was just made is made
+# again, some time after charon can read it.
 rekey_young_child() {
   local before
   before=$(grep -cxF "child-rekeyed t3" "$scratch/ours.log")

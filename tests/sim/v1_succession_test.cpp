@@ -1,6 +1,7 @@
 // Goal: in IKEv1 another phase 1 comes in time, whatever holds it up: the IKE SA never ends of its
-// age, which would take its children at many a peer. Method: the left side has the least lifetime
-// there is; what goes wrong goes wrong as it is due.
+// age, which would take its children at many a peer. And a peer that is slow to prove a child, or
+// remembers few exchanges, loses nothing. Method: the left side has the least lifetime there is;
+// messages that are swallowed, and deaths, come at the worst time.
 #include <catch2/catch.hpp>
 
 #include "ike/base/limits.h"

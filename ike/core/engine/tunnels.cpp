@@ -161,7 +161,11 @@ void Engine::join(Turn& turn, Sa& fresh, Sa& other) {
   const bool moves =
       begun_by_us && !young_goes && (fresh.local != other.local || fresh.remote != other.remote);
   if (moves) v1::doubt_children(*old, now_);
-  if (!begun_by_us) v1::doubt_young(*old, young->begun_at - limits::kV1SettlesAfter, now_);
+  // And it begins a phase 1 of its own with the children that it has by then: one that is made
+  // later, whoever asked for it, goes with the old ISAKMP SA.
+  if (!begun_by_us) {
+    v1::doubt_children(*old, now_, young->begun_at - limits::kV1SettlesAfter);
+  }
   const bool soon = we_close && !moves;
   goes.superseded(now_, now_ + (soon ? limits::kRefusedRetry : limits::kAwaitDelete));
   if (begun_by_us) {
