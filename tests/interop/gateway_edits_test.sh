@@ -50,7 +50,7 @@ main() {
   a_key 4
   a_key 10
   a_tunnel_goes
-  expect_none_in_clear
+  expect_none_of_ours_in_clear
   clear_passes_where_no_tunnel_is
   end_both
 }

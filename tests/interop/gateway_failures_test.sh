@@ -68,7 +68,8 @@ main() {
   patience=20 wait_connected "${tunnels[@]}"
   pass left "${tunnels[@]}"
   pass right "${tunnels[@]}"
-  expect_none_in_clear
+  # charon has answered an echo through a new tunnel of IKEv1 in clear, some times beside other guests.
+  expect_none_of_ours_in_clear
   for n in "${tunnels[@]}"; do nothing_is_bad "$n"; done
   end_both
 }

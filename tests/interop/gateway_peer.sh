@@ -19,7 +19,7 @@
 #   wait_connected N...          until each is connected
 #   none_is_connected            of all, if they can be asked
 #   clear_is_seen N..., clear_is_blocked N...
-#   watch_clear, expect_none_in_clear
+#   watch_clear, expect_none_in_clear, expect_none_of_ours_in_clear
 #   flow NAME SECONDS SIZE N...  see flow_between of gateways.sh
 #   pass FROM N...               an echo each through the tunnels, all of them answered
 #   end_both [NS...]             both end, and nothing is left
@@ -184,14 +184,15 @@ readonly in_clear='net 10.1.0.0/16 or net 10.2.0.0/16'
 
 watch_clear() { capture_start wire left clear "$in_clear"; }
 
-# Of our hosts. charon has no policies that block: what comes through a child of IKEv1 that it is still
-# installing it may answer in clear.
-expect_none_in_clear() {
+expect_none_in_clear() { expect_none_matches '' hosts; }
+# Where charon, which has no policies that block, may let some through.
+expect_none_of_ours_in_clear() { expect_none_matches 'src net 10.1.0.0/16' "our hosts"; }
+expect_none_matches() {
   capture_stop clear
-  local seen ours='src net 10.1.0.0/16'
-  seen=$(packets clear "$ours")
-  [ "$seen" = 0 ] || tcpdump -n -r "$scratch/clear.pcap" -c 10 "$ours" >&2 2>/dev/null
-  expect_eq "$seen" 0 "packets of our hosts in clear on the wire"
+  local seen
+  seen=$(packets clear "$1")
+  [ "$seen" = 0 ] || tcpdump -n -r "$scratch/clear.pcap" -c 10 "$1" >&2 2>/dev/null
+  expect_eq "$seen" 0 "packets of $2 in clear on the wire"
 }
 
 clear_is_seen() {
