@@ -119,7 +119,11 @@ void Engine::resume(Tunnel& tunnel) {
     if (!added.is_half_open()) attach(added);
   }
   tunnel.was_up = true;
-  for (const SaId id : resumed) resume(*find(id));
+  // The first may end an association that has no current SA, and the others with it.
+  for (const SaId id : resumed) {
+    Sa* sa = find(id);
+    if (sa != nullptr && !sa->closed()) resume(*sa);
+  }
 }
 
 void Engine::resume(Sa& sa) {
