@@ -10,10 +10,12 @@
 #include <catch2/catch.hpp>
 
 #include "ike/base/limits.h"
+#include "ike/core/sa/layouts.h"
 #include "ike/core/sa/records.h"
 #include "ike/v1/sa.h"
 #include "ike/v2/sa.h"
 #include "tests/sim/pair.h"
+#include "tests/support/counting_random.h"
 
 using namespace std::chrono_literals;
 using namespace ipsec;
@@ -71,6 +73,44 @@ void expect_one_record_each(const Node& node) {
 std::unique_ptr<core::Sa> make_sa(IkeVersion version) {
   if (version == IkeVersion::v1) return std::make_unique<v1::Sa>();
   return std::make_unique<v2::Sa>();
+}
+
+Secret& record_of(Pair& pair, RecordKind kind) {
+  return std::ranges::find(pair.left().store, kind,
+                           [](const auto& entry) { return entry.first.kind; })
+      ->second;
+}
+
+// Writes the left side's association as `change` makes it.
+template <typename Change>
+void change_association(Pair& pair, Change change) {
+  Secret& record = record_of(pair, RecordKind::association);
+  auto saved = core::load_association(record.view());
+  REQUIRE(saved.has_value());
+  saved->association->tunnel = std::make_shared<const core::TunnelConfig>(pair.left_config);
+  change(*saved->association);
+  core::Saver saver;
+  core::save(saver, *saved->association, saved->meaning);
+  record = Secret::copy_of(saver.view());
+}
+
+// The same SA once more, under other numbers.
+void add_twin_of_sa(Pair& pair) {
+  auto& store = pair.left().store;
+  const ByteView window = record_of(pair, RecordKind::window).view();
+  const crypto::FakeProvider crypto(1);
+  core::CountingRandom random;
+  auto twin =
+      core::load_sa(record_of(pair, RecordKind::sa).view(), window, make_sa, crypto, random);
+  REQUIRE(twin.has_value());
+  twin->sa->id = SaId{twin->sa->id.value + 1};
+  twin->sa->our_spi = IkeSpi{twin->sa->our_spi.value ^ 1};
+  twin->sa->association = std::make_shared<core::Association>();
+  twin->sa->association->id = twin->association;
+  core::Saver saver;
+  core::save(saver, *twin->sa);
+  store.insert_or_assign({RecordKind::window, twin->sa->id.value}, Secret::copy_of(window));
+  store.insert_or_assign({RecordKind::sa, twin->sa->id.value}, Secret::copy_of(saver.view()));
 }
 
 }  // namespace
@@ -139,6 +179,51 @@ TEST_CASE("any byte of the store may be another", "[sim][resume]") {
       pair.world.run_for(100ms);
       CHECK(node.engine->snapshot().tunnels.size() == 1);
     }
+  }
+}
+
+// To delete one of them by its number would delete the other, again and again.
+TEST_CASE("two children with one number are no record", "[sim][resume]") {
+  for (const IkeVersion version : kVersions) {
+    Pair pair;
+    come_up(pair, version);
+    pair.world.kill(kLeft);
+    change_association(pair, [](core::Association& association) {
+      core::Child twin = core::clone(association.children.front());
+      twin.phase = core::Replaced{false, Time{}};
+      association.children.push_back(std::move(twin));
+    });
+    revive(pair, kLeft);
+    CHECK(dropped(pair.left(), kSenseless) == 1);
+    expect_rest(pair);
+  }
+}
+
+TEST_CASE("a moment before all time is in no record", "[sim][resume]") {
+  for (const Time at : {Time(-1us), Time::min(), kNever - 1us}) {
+    Pair pair;
+    come_up(pair, IkeVersion::v1);
+    pair.world.kill(kLeft);
+    change_association(pair, [at](core::Association& it) { it.children.front().made_at = at; });
+    revive(pair, kLeft);
+    CHECK(dropped(pair.left(), kSenseless) == 1);
+    expect_rest(pair);
+  }
+}
+
+// The first of them that goes on finds that, ends the association, and closes the second.
+TEST_CASE("two SAs of which none is the current one end", "[sim][resume]") {
+  for (const IkeVersion version : kVersions) {
+    Pair pair;
+    come_up(pair, version);
+    pair.world.kill(kLeft);
+    change_association(pair,
+                       [](core::Association& it) { it.current = SaId{it.current.value + 7}; });
+    add_twin_of_sa(pair);
+    revive(pair, kLeft);
+    CHECK(dropped(pair.left(), kSenseless) == 0);
+    expect_rest(pair);
+    expect_one_record_each(pair.left());
   }
 }
 

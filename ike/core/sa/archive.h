@@ -187,15 +187,20 @@ class Loader {
   void get(StrongId<Tag, Rep>& it) {
     get(it.value);
   }
+  // So far off that sums of a few never overflow.
+  static constexpr Duration::rep kMostCount = Duration::rep{1} << 60;
+
   void get(Time& it) {
-    Duration since{};
-    get(since);
-    it = Time(since);
+    Duration::rep count = 0;
+    get(count);
+    it = Time(Duration(count));
+    expect(it == kNever || (count >= 0 && count <= kMostCount), "time");
   }
   void get(Duration& it) {
     Duration::rep count = 0;
     get(count);
     it = Duration(count);
+    expect(count >= 0 && count <= kMostCount, "duration");
   }
   void get(Bytes& it) { it = to_bytes(get_bytes()); }
   void get(Secret& it) { it = Secret::copy_of(get_bytes()); }

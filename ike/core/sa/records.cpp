@@ -1,5 +1,7 @@
 #include "ike/core/sa/records.h"
 
+#include <algorithm>
+#include <set>
 #include <utility>
 
 #include "ike/base/checksum.h"
@@ -13,6 +15,13 @@ void walk(auto& archive, auto& it) {
           it.accompanied, it.begun_as, it.refused_before, it.begun_at, it.established_at,
           it.crossing_until, it.repeat_deletes_at, it.lowest_nonce, it.initial_contact,
           it.begun_alone, it.rule_single_pair, it.children);
+}
+
+// Who looks for a child by its number finds one, and the same each time.
+bool are_told_apart(const std::vector<Child>& children) {
+  std::set<ChildId> ids;
+  return std::ranges::all_of(children,
+                             [&](const Child& child) { return ids.insert(child.id).second; });
 }
 
 void walk_head(auto& archive, auto& it) {
@@ -47,6 +56,7 @@ std::optional<SavedAssociation> load_association(ByteView record) {
   SavedAssociation saved{std::make_shared<Association>(), {}, 0, {}};
   archive(saved.tunnel, saved.meaning, saved.heir);
   walk(archive, *saved.association);
+  archive.expect(are_told_apart(saved.association->children), "child's number");
   if (!archive.is_whole()) return std::nullopt;
   return saved;
 }
