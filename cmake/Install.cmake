@@ -73,15 +73,16 @@ set(CPACK_DEBIAN_PACKAGE_SECTION net)
 set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
 set(CPACK_DEBIAN_PACKAGE_DEPENDS
   "passwd, init-system-helpers (>= 1.51), sysvinit-utils (>= 3.05-4~) | lsb-base")
+# ipsecctl loads it by name, which dpkg-shlibdeps does not see.
+if(TARGET ipsecctl)
+  string(APPEND CPACK_DEBIAN_PACKAGE_DEPENDS ", libxlsxwriter4")
+endif()
 if(CMAKE_CROSSCOMPILING)
   # dpkg-shlibdeps would ask this machine's packages: here what it finds on one of that kind.
   string(APPEND CPACK_DEBIAN_PACKAGE_DEPENDS ", libc6 (>= 2.34), libcap-ng0 (>= 0.7.9), libfmt9, "
     "libgcc-s1 (>= 3.4), libmnl0 (>= 1.0.4-1~), libnl-3-200 (>= 3.2.7), "
     "libsqlite3-0 (>= 3.8.7), libssl3 (>= 3.0.0), "
     "libstdc++6 (>= 12), libtomlplusplus3 (>= 3.2.0)")
-  if(TARGET ipsecctl)
-    string(APPEND CPACK_DEBIAN_PACKAGE_DEPENDS ", libxlsxwriter4")
-  endif()
   set(CPACK_DEBIAN_PACKAGE_ARCHITECTURE arm64)
 else()
   set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)

@@ -6,6 +6,7 @@ usage: xlsx_test.py IPSECCTL
 The daemon is a thread that answers one request with a list of two peers.
 """
 import json
+import os
 import pathlib
 import re
 import socket
@@ -36,6 +37,20 @@ def answer(listener):
         connection.sendall((json.dumps(reply) + "\n").encode())
 
 
+def list_peers(program, form, output, **options):
+    """What ipsecctl did, with a daemon that answers."""
+    with tempfile.TemporaryDirectory() as folder:
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(f"{folder}/control.sock")
+        listener.listen(1)
+        thread = threading.Thread(target=answer, args=(listener,))
+        thread.start()
+        done = subprocess.run([program, "--run-dir", folder, "peer", "list", "-o", form, "--output",
+                               output], capture_output=True, text=True, timeout=20, **options)
+        thread.join(20)
+    return done
+
+
 def rows_of(book):
     """Texts of the first sheet, and how many formulas there are."""
     with zipfile.ZipFile(book) as archive:
@@ -56,15 +71,9 @@ def rows_of(book):
 def main():
     program = sys.argv[1]
     with tempfile.TemporaryDirectory() as folder:
-        listener = socket.socket(socket.AF_UNIX)
-        listener.bind(f"{folder}/control.sock")
-        listener.listen(1)
-        thread = threading.Thread(target=answer, args=(listener,))
-        thread.start()
         book = pathlib.Path(folder) / "peers.xlsx"
-        subprocess.run([program, "--run-dir", folder, "peer", "list", "-o", "xlsx", "--output",
-                        book], check=True, timeout=20)
-        thread.join(20)
+        done = list_peers(program, "xlsx", book)
+        assert done.returncode == 0, done
         rows, formulas = rows_of(book)
     head = ["name", "id", "address", "vendor", "region", "tunnels", "created", "remarks"]
     assert list(rows[0].values()) == head, rows[0]
@@ -74,6 +83,21 @@ def main():
     assert rows[2]["A"] == "=1+1" and rows[2]["H"] == "a\\x09b\\x01", rows[2]
     assert formulas == 0
     assert len(rows) == 3
+    without_library(program)
+
+
+def without_library(program):
+    """It is loaded only for a sheet, and what cannot be loaded is told of in a line."""
+    with tempfile.TemporaryDirectory() as folder:
+        text = pathlib.Path(program).read_bytes()
+        name = re.search(rb"libxlsxwriter\.so[.0-9]*", text).group().decode()
+        (pathlib.Path(folder) / name).write_bytes(b"no library")
+        environment = os.environ | {"LD_LIBRARY_PATH": folder}
+        for form, status in ("json", 0), ("xlsx", 2):
+            done = list_peers(program, form, "/dev/null", env=environment)
+            assert done.returncode == status, (form, done)
+        assert "cannot be loaded" in done.stderr and "csv" in done.stderr, done.stderr
+        assert done.stderr.count("\n") == 1, done.stderr
 
 
 if __name__ == "__main__":
