@@ -12,7 +12,6 @@
 #                                                                            +- gw-third: ipsecd --- host-third
 #                                                                                    192.168.4.0/24
 #
-# kernel: qemu
 # time limit: 500
 # shellcheck source-path=SCRIPTDIR source=../netns/nat.sh
 . "$(dirname "$0")/../netns/nat.sh"

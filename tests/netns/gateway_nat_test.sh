@@ -11,7 +11,6 @@
 #     192.168.1.0/24   10.0.9.0/24    203.0.113.0/24      192.168.3.0/24     IKEv2: to-other
 #     192.168.5.0/24                                      192.168.7.0/24     IKEv1: to-other-v1
 #
-# kernel: qemu
 # time limit: 240
 # shellcheck source-path=SCRIPTDIR source=nat.sh
 . "$(dirname "$0")/nat.sh"

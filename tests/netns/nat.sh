@@ -20,32 +20,36 @@
 #   remote_is NS ADDRESS FIRST LAST  the peer's end as $tunnel of NS sees it; the ports it may have
 #   spis_at NS, spis_differ_from NS SPIS
 #
-# User-mode Linux has no NAT by nftables.
+# By iptables: user-mode Linux has no NAT by nftables.
 # shellcheck source-path=SCRIPTDIR source=gateways.sh
 . "$(dirname "${BASH_SOURCE[0]}")/gateways.sh"
 
 tunnel=to-other
 
-# Nothing that comes from outside goes there again.
 nat_maps_to() {
-  local let_in=''
-  [ -z "${3:-}" ] || let_in="chain let_in { type nat hook prerouting priority dstnat;
-      iifname outside udp dport { 500, 4500 } dnat to $3; };"
-  route_with "$1" "table ip nat { $let_in chain out { type nat hook postrouting priority srcnat;
-      oifname outside udp sport 4500 masquerade to :$2; oifname outside masquerade; };
-    chain pass { type filter hook forward priority filter;
-      iifname outside oifname outside drop; }; }"
+  route_with "$1" "${3:+-A PREROUTING -i outside -p udp -m multiport --dports 500,4500 -j DNAT --to-destination $3
+}-A POSTROUTING -o outside -p udp --sport 4500 -j MASQUERADE --to-ports $2
+-A POSTROUTING -o outside -j MASQUERADE" '-A FORWARD -i outside -o outside -j DROP'
 }
 
-nat_is_off() { route_with "$1" ''; }
+nat_is_off() {
+  route_with "$1" '' ''
+  in_ns "$1" conntrack -F 2>/dev/null
+}
 
-# In one transaction: what passed between two would keep its private address for as long as the flow
-# lasts. Of what it does not know it says nothing, as an answer would quote the packet.
+# route_with NS NAT FILTER: each table at once. Nothing that comes from outside goes there again. Of
+# what it does not know it says nothing, as an answer would quote the packet. Flows keep what they have
+# under other rules, until they are forgotten.
 route_with() {
-  in_ns "$1" nft "flush ruleset
-    table ip quiet { chain say { type filter hook output priority filter;
-      oifname outside icmp type destination-unreachable drop; }; }
-    $2"
+  local rules="*nat
+$2
+COMMIT
+*filter
+-A OUTPUT -o outside -p icmp --icmp-type destination-unreachable -j DROP
+$3
+COMMIT"
+  print_line "$1" "iptables-legacy-restore <<<${rules@Q}"
+  ip netns exec "$1-$$" iptables-legacy-restore <<<"$rules"
 }
 
 line_has() {
