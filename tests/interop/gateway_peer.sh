@@ -213,7 +213,7 @@ clear_is_blocked() {
 
 # --- counted flows -----------------------------------------------------------------------------
 
-# flow NAME SECONDS SIZE N...: a hundred datagrams a second through each, from either side.
+# flow NAME SECONDS SIZE N...: see flow_between of gateways.sh.
 flow() {
   local pairs
   set_pairs left "${@:4}"

@@ -2,7 +2,7 @@
 # Goal: a daemon that is killed, restarted by order, or upgraded loses no packet and no tunnel: what was
 # up goes on as it was, its counters grow, its routes stay, and it can be rekeyed and ended from either
 # side. With a hundred tunnels too.
-# Method: a hundred datagrams a second each way through tunnels of both versions, plain and in UDP,
+# Method: fifty datagrams a second each way through tunnels of both versions, plain and in UDP,
 # begun by either side, counted, until each has been rekeyed once more by the side that has the shorter
 # lifetime. Meanwhile daemons of both sides are killed with -9.
 #

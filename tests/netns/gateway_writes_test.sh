@@ -14,7 +14,7 @@
 #   rekeys of IKE SAs     of the same; in IKEv1 that is another phase 1
 #
 # In each the left side begins half of it and answers the other half, in both versions, in UDP and
-# bare. Rekeys are begun by either side in turns. Through t1 to t4 a hundred datagrams a second flow
+# bare. Rekeys are begun by either side in turns. Through t1 to t4 fifty datagrams a second flow
 # both ways all the while, and none may be lost.
 #
 #   host-left ------ gw-left: ipsecd ===== wire ===== gw-right: ipsecd ------ host-right

@@ -115,16 +115,17 @@ moved() { grep -vE '198\.51\.10[01]\.0/24' "$scratch/monitor-$1.log" || true; }
 
 readonly flow_program=$repository/tests/netns/flow.py
 
-# flow_between NAME SECONDS SIZE PAIR...: a hundred datagrams a second between the addresses of each
-# pair, "LEFT,RIGHT", from either side.
+# flow_between NAME SECONDS SIZE PAIR...: $flow_rate datagrams a second between the addresses of each
+# pair, "LEFT,RIGHT", from either side. They are most of what a guest has to do.
+flow_rate=50
 flow_between() {
   local name=$1 seconds=$2 size=$3 pair side reversed=()
   shift 3
   for pair; do reversed+=("${pair#*,},${pair%,*}"); done
   # Of an earlier one of this name: who is first would send before the other listens.
   rm -f "$scratch/$name.go"
-  start host-left "$name-left" python3 "$flow_program" "$scratch/$name.go" "$seconds" "$size" "$@"
-  start host-right "$name-right" python3 "$flow_program" "$scratch/$name.go" "$seconds" "$size" \
+  start host-left "$name-left" python3 "$flow_program" "$scratch/$name.go" "$seconds" "$size" "$flow_rate" "$@"
+  start host-right "$name-right" python3 "$flow_program" "$scratch/$name.go" "$seconds" "$size" "$flow_rate" \
     "${reversed[@]}"
   for side in left right; do
     wait_until 20 "$name-$side is ready" log_says "$name-$side" ready
