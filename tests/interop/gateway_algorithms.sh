@@ -153,10 +153,7 @@ they_have_what_was_agreed() {
 }
 
 our_algorithms() {
-  ask -o json status | python3 -c '
-import json, sys
-for it in json.load(sys.stdin)["tunnels"]:
-  print(it["name"], it["ike"]["algorithms"], *[c["algorithms"] for c in it["children"]])'
+  of_each gw-left "it['name'], it['ike']['algorithms'], *(c['algorithms'] for c in it['children'])"
 }
 
 # Charon always names the PRF.

@@ -124,12 +124,7 @@ is_empty_of_xfrm() { [ -z "$(quietly_in_ns "$1" ip xfrm state list nokeys)" ]; }
 
 ask() { quietly_in_ns gw-left ipsecctl --run-dir "$scratch/gw-left/run" "$@"; }
 
-status_of() {
-  ask -o json status "t$1" | python3 -c "
-import json, sys
-it = json.load(sys.stdin)['tunnels'][0]
-print($2)"
-}
+status_of() { of_one gw-left "t$1" "$2"; }
 
 # The states of all, ",tN,CONNECTION,": names have no comma.
 states() { ask -o csv status | awk -F , 'NR > 1 { print $1 "," $4 }'; }

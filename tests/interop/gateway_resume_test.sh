@@ -42,7 +42,7 @@ main() {
   load_connections <"$scratch/right"
   wait_connected "${tunnels[@]}"
   pass left "${tunnels[@]}"
-  since=$(looked "[t[n]['since'] for n in sorted(t)]")
+  since=$(looked gw-left "[t[n]['since'] for n in sorted(t)]")
   watch_clear
   deaths_lose_nothing
   expect_none_in_clear
@@ -81,14 +81,6 @@ configure_right() {
   done
 }
 
-# looked EXPRESSION: of the tunnels' status `t`, by name.
-looked() {
-  ask -o json status | python3 -c '
-import json, sys
-t = {it["name"]: it for it in json.load(sys.stdin)["tunnels"]}
-print(eval(sys.argv[1]))' "$1"
-}
-
 # --- deaths ------------------------------------------------------------------------------------
 
 deaths_lose_nothing() {
@@ -107,7 +99,7 @@ deaths_lose_nothing() {
       i=$((i + 1))
     fi
     wait_until 30 "another daemon answers" another_answers "$daemon"
-    now=$(looked "sum(sum(it['counters'].values()) for it in t.values())")
+    now=$(looked gw-left "sum(sum(it['counters'].values()) for it in t.values())")
     [ "$now" -ge "$counted" ] || fail "the counters fell from $counted to $now"
     counted=$now
     [ $((i % upgrade_every)) != 0 ] || { is_upgraded; upgrades=$((upgrades + 1)); }
@@ -167,7 +159,7 @@ rekeys() { times_left_said "tunnel=t$1 phase=$2 event=$3-rekeyed"; }
 
 all_went_on() {
   local n
-  expect_eq "$(looked "[t[n]['since'] for n in sorted(t)]")" "$since" \
+  expect_eq "$(looked gw-left "[t[n]['since'] for n in sorted(t)]")" "$since" \
     "since when they are connected"
   expect_eq "$(times_left_said event=disconnected)" 0 "times that a tunnel went down"
   for n in 1 2 3 4; do
@@ -180,7 +172,7 @@ all_went_on() {
 has_one_of_each() {
   local theirs ours
   theirs=$(list_sas)
-  ours=$(looked "' '.join(f'{n}:{len(it[\"children\"])}' for n, it in sorted(t.items()))")
+  ours=$(looked gw-left "' '.join(f'{n}:{len(it[\"children\"])}' for n, it in sorted(t.items()))")
   echo "ours: $ours"
   [ "$(grep -c '^c[0-9]*: .*ESTABLISHED' <<<"$theirs")" = "${#tunnels[@]}" ] &&
     [ "$(grep -c '^  n[0-9]*: .*INSTALLED' <<<"$theirs")" = "${#tunnels[@]}" ] &&

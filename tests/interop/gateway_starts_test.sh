@@ -83,11 +83,8 @@ has_one_of_each() {
   [ "$(grep -oE '^c[0-9]+: .*ESTABLISHED' <<<"$theirs" | wc -l)" = "$waiting" ] &&
     [ "$(grep -oE '^  n[0-9]+:' <<<"$theirs" | sort -u | wc -l)" = "$waiting" ] &&
     [ "$(grep -cE '^  n[0-9]+: .*INSTALLED' <<<"$theirs")" = "$waiting" ] || return 1
-  ours=$(ask -o json status | python3 -c '
-import json, sys
-for it in json.load(sys.stdin)["tunnels"]:
-  print(it["connection"] == "connected" and 1, it["name"][1:], len(it["children"]), int(it["ike"] is not None))' |
-    sort)
+  ours=$(of_each gw-left "it['connection'] == 'connected' and 1, it['name'][1:], len(it['children']),
+    int(it['ike'] is not None)" | sort)
   echo "$ours"
   [ "$ours" = "$expected" ]
 }
@@ -153,10 +150,7 @@ has_one_of_each_of_ours() {
 
 # of_all NS EXPRESSION: of each tunnel that is not down.
 of_all() {
-  quietly_in_ns "$1" ipsecctl --run-dir "$scratch/$1/run" -o json status | python3 -c "
-import json, sys
-for it in json.load(sys.stdin)['tunnels']:
-  if it['ike'] and it['children']: print($2)"
+  looked "$1" "'\n'.join(' '.join(map(str, ($2,))) for it in t.values() if it['ike'] and it['children'])"
 }
 
 main "$@"

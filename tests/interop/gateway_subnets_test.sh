@@ -76,10 +76,7 @@ right_v1() {
 }
 
 all_have_children() {
-  ask -o json status | python3 -c '
-import json, sys
-have = [len(it["children"]) for it in json.load(sys.stdin)["tunnels"]]
-sys.exit(have != [1, 4, 4, 4] and f"children: {have}")'
+  [ "$(looked gw-left "[len(it['children']) for it in t.values()]")" = "[1, 4, 4, 4]" ]
 }
 
 every_pair_is_reached() {

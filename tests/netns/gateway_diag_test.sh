@@ -43,8 +43,7 @@ grade_of() {
   findings "f('$what')['grade']" "$@"
 }
 tunnel_is() {
-  [ "$(quietly_in_ns gw-left ipsecctl --run-dir "$scratch/gw-left/run" -o json status to-other |
-    python3 -c "import json, sys; print(json.load(sys.stdin)['tunnels'][0]['$1'])")" = "$2" ]
+  [ "$(of_one gw-left to-other "it['$1']")" = "$2" ]
 }
 graded() { [ "$(grade_of "$2" "${@:3}")" = "$1" ]; }
 sysctl_left() { in_ns gw-left sysctl -qw "$@"; }

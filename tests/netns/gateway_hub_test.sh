@@ -171,12 +171,7 @@ site_toml() {
 }
 
 # of_tunnel NAME EXPRESSION: of what `status` says of it, as Python sees it.
-of_tunnel() {
-  quietly_in_ns hub ipsecctl --run-dir "$scratch/hub/run" -o json status "$1" | python3 -c "
-import json, sys
-it = json.load(sys.stdin)['tunnels'][0]
-print($2)"
-}
+of_tunnel() { of_one hub "$1" "$2"; }
 tunnel_is() { [ "$(of_tunnel "$1" "it['$2']")" = "$3" ]; }
 # Of the kernel's outbound SA: what status says of it may be a second old.
 packets_out() { sa_packets hub "$(of_tunnel "$1" "it['children'][0]['outbound_spi']")"; }

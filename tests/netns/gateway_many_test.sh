@@ -151,11 +151,8 @@ right_tunnel() {
 
 # Of `status`: how many tunnels are connected, and how many routes are there of how many.
 summary() {
-  quietly_in_ns gw-left ipsecctl --run-dir "$scratch/gw-left/run" -o json status | python3 -c "
-import json, sys
-all = json.load(sys.stdin)['tunnels']
-print(sum(it['connection'] == 'connected' for it in all), sum(it['routes_ok'] for it in all),
-      sum(it['routes'] for it in all))"
+  looked gw-left "'{} {} {}'.format(sum(it['connection'] == 'connected' for it in t.values()),
+    sum(it['routes_ok'] for it in t.values()), sum(it['routes'] for it in t.values()))"
 }
 summary_is() {
   local now

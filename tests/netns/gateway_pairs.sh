@@ -13,7 +13,6 @@
 #   side_starts NS             the daemon: of $program, a copy that is small, with what is in
 #                              `side_environment`
 #   ask NS ARGUMENT...         ipsecctl there, without being printed
-#   looked NS EXPRESSION       of its tunnels' status `t`, by name
 #   are_connected N...         on both sides
 #   has_another_daemon NS PID  which answers
 #   counters_grow NS           since it was asked last
@@ -102,6 +101,7 @@ tunnel() {
 
 side_starts() {
   local directories=$scratch/$1
+  looker_starts
   start "$1" "ipsecd-$1" env "${side_environment[@]}" "$program" \
     --config "$directories/ipsecd.toml" --run-dir "$directories/run" \
     --state-dir "$directories/state" --conf-dir "$directories/conf.d"
@@ -111,13 +111,6 @@ side_starts() {
 # --- what is looked at -------------------------------------------------------------------------
 
 ask() { quietly_in_ns "$1" ipsecctl --run-dir "$scratch/$1/run" "${@:2}"; }
-
-looked() {
-  ask "$1" -o json status | python3 -c '
-import json, sys
-t = {it["name"]: it for it in json.load(sys.stdin)["tunnels"]}
-print(eval(sys.argv[1]))' "$2"
-}
 
 are_connected() {
   local namespace wanted

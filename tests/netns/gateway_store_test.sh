@@ -78,10 +78,8 @@ all_carry() {
   done
 }
 are_all_others() {
-  are_connected "${tunnels[@]}" && python3 -c '
-import ast, sys
-before, now = map(ast.literal_eval, sys.argv[1:])
-sys.exit(bool(set(before) & set(now)))' "$1" "$(spis gw-left)"
+  are_connected "${tunnels[@]}" &&
+    [ "$(looked gw-left "not set($1) & {(n, c['inbound_spi']) for n in t for c in t[n]['children']}")" = True ]
 }
 
 # --- ways to spoil it --------------------------------------------------------------------------

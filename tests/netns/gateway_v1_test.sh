@@ -99,16 +99,10 @@ END
 
 # --- what is seen of them ----------------------------------------------------------------------
 
-# of NS EXPRESSION: of each tunnel in status, as Python sees it.
-of() {
-  quietly_in_ns "$1" ipsecctl --run-dir "$scratch/$1/run" -o json status | python3 -c "
-import json, sys
-for it in sorted(json.load(sys.stdin)['tunnels'], key=lambda it: it['name']): print($2)"
-}
 are_connected() {
   local namespace
   for namespace in gw-left gw-right; do
-    [ "$(of "$namespace" "(it['connection'], it['pairs_up'], it['pairs'])")" = \
+    [ "$(of_each "$namespace" "(it['connection'], it['pairs_up'], it['pairs'])")" = \
       "('connected', 1, 1)"$'\n'"('connected', 2, 2)" ] || return 1
   done
 }
@@ -122,7 +116,7 @@ is_one_of_each() {
 }
 spis_at() { quietly_in_ns "$1" ip xfrm state list nokeys | awk '$1 == "proto" { print $4 }' | sort; }
 # Of IKE, as gw-left sees it.
-ike_spis() { of gw-left "it['ike']['our_spi']"; }
+ike_spis() { of_each gw-left "it['ike']['our_spi']"; }
 
 # --- what is made anew -------------------------------------------------------------------------
 

@@ -35,7 +35,6 @@ readonly hows=(torn before after)
 
 main() {
   [ -f "$preload" ] || fail "no $preload: build die_at_write"
-  coproc looker { exec python3 "$repository/tests/netns/looker.py"; }
   pairs_topology "${flows[@]}"
   ends_of $many
   declare_side gw-left 1 "${tunnels[@]}"
@@ -75,22 +74,6 @@ tunnel_lines() {
   if [ $kind = 2 ] || [ $kind = 3 ]; then printf 'force_encapsulation = true\n'; fi
   printf 'start = "%s"\nike = { version = %s }\ndpd = { delay_s = 3600, timeout_s = 24 }\n' \
     $start $version
-}
-
-# As in gateway_pairs.sh, but without the start of a program: there are hundreds of looks.
-looked() {
-  local count line
-  printf '%s\t%s\n' "$scratch/$1/run/control.sock" "${2//$'\n'/ }" >&"${looker[1]}"
-  read -r count <&"${looker[0]}" || return 1
-  if [ "$count" = -1 ]; then
-    read -r line <&"${looker[0]}"
-    echo "$line" >&2
-    return 1
-  fi
-  for ((; count > 0; count--)); do
-    read -r line <&"${looker[0]}"
-    printf '%s\n' "$line"
-  done
 }
 
 # --- deaths ------------------------------------------------------------------------------------

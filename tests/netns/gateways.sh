@@ -7,6 +7,9 @@
 #   gateway_end NS...                each takes its tunnels down and has ended, within end_limit_s
 #   gateway_crash NS                 daemon and keeper have no time to say anything, and stay away
 #   ctl NS ARGUMENT...               ipsecctl of that daemon
+#   looked NS EXPRESSION             of the status `t` of its tunnels, by name, as Python sees it
+#   of_one NS TUNNEL EXPRESSION      of one of them, `it`, and its `ike` or {}
+#   of_each NS EXPRESSION            of each, `it`, by name, a line each
 #   watch NS, moved NS, unwatch NS   what moves in the route tables there in between
 #   flow_between NAME SECONDS SIZE PAIR..., flow_ends NAME, none_lost NAME LEAST
 #                                    datagrams between host-left and host-right, counted
@@ -17,6 +20,7 @@
 gateway_start() {
   local namespace=$1
   shift
+  looker_starts
   mkdir -p "$scratch/$namespace/conf.d"
   : >>"$scratch/$namespace/ipsecd.toml"
   start "$namespace" "ipsecd-$namespace" ipsecd --config "$scratch/$namespace/ipsecd.toml" \
@@ -87,6 +91,42 @@ ctl() {
   local namespace=$1
   shift
   in_ns "$namespace" ipsecctl --run-dir "$scratch/$namespace/run" "$@"
+}
+
+# --- looks -------------------------------------------------------------------------------------
+
+# One process answers all: in user-mode Linux the start of ipsecctl and of what reads its JSON takes
+# 0.3 s, and who waits for something looks often. Under other numbers than the coprocess', which
+# subshells do not have.
+looker_starts() {
+  if [ -n "${looker_asked:-}" ]; then return; fi
+  coproc looker { exec python3 "$repository/tests/netns/looker.py" {narration}>&- {silence}>&-; }
+  # shellcheck disable=SC2154  # coproc sets it
+  processes[looker]=$looker_PID
+  exec {looker_asked}>&"${looker[1]}" {looker_says}<&"${looker[0]}"
+}
+
+looked() {
+  local count line
+  printf '%s\t%s\n' "$scratch/$1/run/control.sock" "${2//$'\n'/ }" >&"$looker_asked"
+  read -r count <&"$looker_says" || return 1
+  if [ "$count" = -1 ]; then
+    read -r line <&"$looker_says"
+    echo "$line" >&2
+    return 1
+  fi
+  for ((; count > 0; count--)); do
+    IFS= read -r line <&"$looker_says"
+    printf '%s\n' "$line"
+  done
+}
+
+# Several values with commas are told as print() does.
+of_one() {
+  looked "$1" "' '.join(map(str, (lambda it, ike: ($3,))(t['$2'], t['$2'].get('ike') or {})))"
+}
+of_each() {
+  looked "$1" "'\n'.join(' '.join(map(str, ($2,))) for it in sorted(t.values(), key=lambda it: it['name']))"
 }
 
 # Longer than routes wait for their tunnel.

@@ -105,13 +105,7 @@ more_of_site() {
   printf '[[subnet]]\nname = "lan-%s"\nvpc = "vpc"\ncidr = "%s"\n' "$2" "$site_subnet" >>"$file"
 }
 
-seen_at() {
-  quietly_in_ns "$1" ipsecctl --run-dir "$scratch/$1/run" -o json status "$tunnel" | python3 -c "
-import json, sys
-it = json.load(sys.stdin)['tunnels'][0]
-ike = it.get('ike') or {}
-print($2)"
-}
+seen_at() { of_one "$1" "$tunnel" "$2"; }
 is_at() { [ "$(seen_at "$1" "$2")" = "$3" ]; }
 
 remote_is() {
