@@ -15,6 +15,7 @@
 
 #include <fmt/format.h>
 
+#include "cli/libraries.h"
 #include "cli/output.h"
 #include "cli/text_width.h"
 #include "cli/wait.h"
@@ -43,12 +44,13 @@ struct Library {
 
 template <typename Function>
 bool find(void* library, const char* name, Function& to) {
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): what dlsym() gives
   to = reinterpret_cast<Function>(::dlsym(library, name));
   return to != nullptr;
 }
 
 std::expected<Library, std::string> load_library() {
-  void* const from = ::dlopen(IPSEC_XLSX_LIBRARY, RTLD_NOW | RTLD_LOCAL);
+  void* const from = ::dlopen(kXlsxLibrary, RTLD_NOW | RTLD_LOCAL);
   Library it;
   const bool all = from != nullptr && find(from, "workbook_new", it.new_book) &&
                    find(from, "workbook_add_worksheet", it.add_sheet) &&
@@ -61,9 +63,11 @@ std::expected<Library, std::string> load_library() {
                    find(from, "worksheet_autofilter", it.autofilter) &&
                    find(from, "workbook_close", it.close) && find(from, "lxw_strerror", it.explain);
   if (all) return it;
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread
+  const char* const why = ::dlerror();
   return std::unexpected(
       fmt::format("the library for Excel sheets cannot be loaded ({}); install it or take csv",
-                  harmless_lines(::dlerror())));
+                  harmless_lines(why)));
 }
 
 // A name of its own in the directory for such, gone at the end. mkstemp() gives it to us alone.
