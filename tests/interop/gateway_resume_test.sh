@@ -2,7 +2,7 @@
 # Goal: fifty deaths of ipsecd opposite charon lose no packet and no tunnel, whoever began it and
 # whoever rekeys; no counter falls, nothing is there twice afterwards, and each side's next rekey and
 # Delete is understood by the other.
-# Method: fifty datagrams a second each way through every tunnel, counted. kill -9 comes at
+# Method: a hundred datagrams a second each way through every tunnel, counted. kill -9 comes at
 # random moments, every fifth time before the next daemon has answered. Rekeys go on all the while:
 # charon's every few seconds, ours by the least lifetime there is; who has no limit rekeys nothing.
 # The keeper waits longer after each death; an upgrade, which loses nothing either, makes it begin
@@ -86,7 +86,7 @@ configure_right() {
 deaths_lose_nothing() {
   say "$kills deaths"
   local i daemon upgrades=0 counted=0 now
-  flow deaths 400 56 "${tunnels[@]}"
+  flow_rate=100 flow deaths 400 56 "${tunnels[@]}"
   for ((i = 1; i <= kills; i++)); do
     daemon=$(daemon_of ipsecd-gw-left)
     a_moment 1500

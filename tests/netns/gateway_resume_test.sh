@@ -2,7 +2,7 @@
 # Goal: a daemon that is killed, restarted by order, or upgraded loses no packet and no tunnel: what was
 # up goes on as it was, its counters grow, its routes stay, and it can be rekeyed and ended from either
 # side. With a hundred tunnels too.
-# Method: fifty datagrams a second each way through tunnels of both versions, plain and in UDP,
+# Method: a hundred datagrams a second each way through tunnels of both versions, plain and in UDP,
 # begun by either side, counted, until each has been rekeyed once more by the side that has the shorter
 # lifetime. Meanwhile daemons of both sides are killed with -9.
 #
@@ -74,7 +74,7 @@ kills_lose_nothing() {
   say "$kills kills"
   local i namespace daemon before
   watch gw-left
-  flow_between kills 200 56 "${pairs[@]}"
+  flow_rate=100 flow_between kills 200 56 "${pairs[@]}"
   for ((i = 0; i < kills; i++)); do
     a_moment 1500
     # In turns: the keeper waits twice as long before each, and an SA whose time ends meanwhile goes.
@@ -96,7 +96,7 @@ kills_lose_nothing() {
 # Without a word to the peers. Nobody holds the sockets meanwhile, so nothing comes out of UDP.
 an_orderly_end_and_a_start() {
   say "an end by order, and another start"
-  flow_between restart 100 56 "${pairs[@]:0:2}"
+  flow_rate=100 flow_between restart 100 56 "${pairs[@]:0:2}"
   stop ipsecd-gw-left
   a_moment 1000
   side_starts gw-left
@@ -143,7 +143,7 @@ many_are_upgraded() {
   for ((n = ${#flows[@]} + 1; n <= last; n++)); do all+=("$n"); done
   wait_until 60 "all are connected" are_connected "${all[@]}"
   are_begun
-  flow_between upgrade 100 56 "${pairs[@]}"
+  flow_rate=100 flow_between upgrade 100 56 "${pairs[@]}"
   version=$("$program" --version)
   version=${version#ipsecd } newer=${version%?}9
   sed "s/${version//./\\.}/$newer/g" "$program" >"$scratch/newer"

@@ -14,7 +14,7 @@
 #   rekeys of IKE SAs     of the same; in IKEv1 that is another phase 1
 #
 # In each the left side begins half of it and answers the other half, in both versions, in UDP and
-# bare. Rekeys are begun by either side in turns. Through t1 to t4 fifty datagrams a second flow
+# bare. Rekeys are begun by either side in turns. Through t1 to t4 a hundred datagrams a second flow
 # both ways all the while, and none may be lost.
 #
 #   host-left ------ gw-left: ipsecd ===== wire ===== gw-right: ipsecd ------ host-right
@@ -46,7 +46,7 @@ main() {
   side_starts gw-left
   wait_until 30 "all are connected" are_connected "${tunnels[@]}"
   set_pairs "${flows[@]}"
-  flow_between deaths 900 56 "${pairs[@]}"
+  flow_rate=100 flow_between deaths 900 56 "${pairs[@]}"
   deaths_while "IKEv2: closing and opening" opening 5 6 9 10
   deaths_while "IKEv1: closing and opening" opening 7 8 11 12
   deaths_while "IKEv2: rekeys of children" rekey 1 2
