@@ -2,8 +2,8 @@
 # Goal: rekeys of IPsec and IKE SAs lose no packet, whoever begins them: charon every few seconds, ipsecd by
 # volume every few seconds and by time, both at once. In IKEv1 another phase 1 takes the place of an IKE
 # SA, and its children go on under that. Nothing is left but one of each.
-# Method: fifty datagrams a second each way (a hundred where volume counts) through every tunnel for a minute, counted. Who has no
-# limit rekeys nothing, so all the rekeys of a tunnel are those of the side that has one. The least
+# Method: fifty datagrams a second each way (a hundred where volume counts) through every tunnel for a
+# minute, counted. Who has no limit rekeys nothing, so all the rekeys of a tunnel are those of the side that has one. The least
 # lifetime that ipsecd takes is a minute; more tunnels have it, since each is rekeyed once by then.
 #
 #   host-left ------ gw-left: ipsecd ===== wire ===== gw-right: charon ------ host-right

@@ -150,7 +150,7 @@ has_one_of_each_of_ours() {
 
 # of_all NS EXPRESSION: of each tunnel that is not down.
 of_all() {
-  looked "$1" "'\n'.join(' '.join(map(str, ($2,))) for it in t.values() if it['ike'] and it['children'])"
+  of_each "$1" "$2" "it['ike'] and it['children']"
 }
 
 main "$@"

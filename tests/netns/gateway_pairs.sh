@@ -135,7 +135,8 @@ counters_grow() {
   counted[$1]=$now
 }
 
-spis() { looked "$1" "sorted((n, c['inbound_spi']) for n in t for c in t[n]['children'])"; }
+readonly all_spis="sorted((n, c['inbound_spi']) for n in t for c in t[n]['children'])"
+spis() { looked "$1" "$all_spis"; }
 
 set_pairs() {
   local n

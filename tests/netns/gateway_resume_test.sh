@@ -126,7 +126,7 @@ has_one_each() {
 # Each tunnel has children, and none that it had before: a death within a rekey may have left it two.
 are_others() {
   [ "$(looked "$1" "(lambda before, now: {n for n, _ in before} == {n for n, _ in now} and not before & now)(
-    set($2), {(n, c['inbound_spi']) for n in t for c in t[n]['children']})")" = True ]
+    set($2), set($all_spis))")" = True ]
 }
 
 # --- an upgrade --------------------------------------------------------------------------------

@@ -79,7 +79,7 @@ all_carry() {
 }
 are_all_others() {
   are_connected "${tunnels[@]}" &&
-    [ "$(looked gw-left "not set($1) & {(n, c['inbound_spi']) for n in t for c in t[n]['children']}")" = True ]
+    [ "$(looked gw-left "not set($1) & set($all_spis)")" = True ]
 }
 
 # --- ways to spoil it --------------------------------------------------------------------------

@@ -9,7 +9,7 @@
 #   ctl NS ARGUMENT...               ipsecctl of that daemon
 #   looked NS EXPRESSION             of the status `t` of its tunnels, by name, as Python sees it
 #   of_one NS TUNNEL EXPRESSION      of one of them, `it`, and its `ike` or {}
-#   of_each NS EXPRESSION            of each, `it`, by name, a line each
+#   of_each NS EXPRESSION [WHERE]    of each, `it`, for which that holds, by name, a line each
 #   watch NS, moved NS, unwatch NS   what moves in the route tables there in between
 #   flow_between NAME SECONDS SIZE PAIR..., flow_ends NAME, none_lost NAME LEAST
 #                                    datagrams between host-left and host-right, counted
@@ -126,7 +126,7 @@ of_one() {
   looked "$1" "' '.join(map(str, (lambda it, ike: ($3,))(t['$2'], t['$2'].get('ike') or {})))"
 }
 of_each() {
-  looked "$1" "'\n'.join(' '.join(map(str, ($2,))) for it in sorted(t.values(), key=lambda it: it['name']))"
+  looked "$1" "'\n'.join(' '.join(map(str, ($2,))) for it in (t[n] for n in sorted(t)) if ${3:-True})"
 }
 
 # Longer than routes wait for their tunnel.
@@ -164,9 +164,9 @@ flow_between() {
   for pair; do reversed+=("${pair#*,},${pair%,*}"); done
   # Of an earlier one of this name: who is first would send before the other listens.
   rm -f "$scratch/$name.go"
-  start host-left "$name-left" python3 "$flow_program" "$scratch/$name.go" "$seconds" "$size" "$flow_rate" "$@"
-  start host-right "$name-right" python3 "$flow_program" "$scratch/$name.go" "$seconds" "$size" "$flow_rate" \
-    "${reversed[@]}"
+  local flow=(python3 "$flow_program" "$scratch/$name.go" "$seconds" "$size" "$flow_rate")
+  start host-left "$name-left" "${flow[@]}" "$@"
+  start host-right "$name-right" "${flow[@]}" "${reversed[@]}"
   for side in left right; do
     wait_until 20 "$name-$side is ready" log_says "$name-$side" ready
   done

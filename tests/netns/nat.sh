@@ -27,8 +27,11 @@
 tunnel=to-other
 
 nat_maps_to() {
-  route_with "$1" "${3:+-A PREROUTING -i outside -p udp -m multiport --dports 500,4500 -j DNAT --to-destination $3
-}-A POSTROUTING -o outside -p udp --sport 4500 -j MASQUERADE --to-ports $2
+  local let_in=''
+  [ -z "${3:-}" ] ||
+    let_in="-A PREROUTING -i outside -p udp -m multiport --dports 500,4500 -j DNAT --to-destination $3"
+  route_with "$1" "$let_in
+-A POSTROUTING -o outside -p udp --sport 4500 -j MASQUERADE --to-ports $2
 -A POSTROUTING -o outside -j MASQUERADE" '-A FORWARD -i outside -o outside -j DROP'
 }
 
