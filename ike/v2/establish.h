@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "ike/core/sa/turn.h"
+#include "ike/v2/sa.h"
 
 namespace ipsec::v2 {
 

@@ -2,7 +2,7 @@
 // the state each time, so it can be neither stale nor forgotten.
 #pragma once
 
-#include "ike/core/sa/turn.h"
+#include "ike/v2/sa.h"
 
 namespace ipsec::v2 {
 
