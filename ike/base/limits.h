@@ -156,6 +156,9 @@ inline constexpr std::chrono::seconds kProbesWithin{8};
 // And rekeys what should have been rekeyed meanwhile: a handshake's worth of work, ten times over.
 inline constexpr std::chrono::milliseconds kRekeyEach{10};
 inline constexpr std::chrono::seconds kRekeysWithin{60};
+// What it finds at its end, or past it, lives so long for what takes its place: half of it until that
+// is begun, the other half for a message that is lost on the way.
+inline constexpr std::chrono::seconds kLifeAfterComeback{6};
 
 // "I do not know this SA" in clear (INVALID_IKE_SPI, INVALID-COOKIE) may be anyone's word. Of one
 // SA it is heeded so often: a question costs next to nothing then, and each doubt is over before

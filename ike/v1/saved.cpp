@@ -217,7 +217,11 @@ void Sa::resumed(Turn& turn, const core::Comeback& comeback) {
   for (auto& [message, quick] : up.quicks) {
     if (quick.stage == Quick::Stage::answered) quick.timer = {schedule, turn.now};
   }
-  up.reauthenticate_at = std::max(up.reauthenticate_at, turn.now + comeback.rekey_after);
+  // Of others the end is when they go.
+  const bool goes_on = is_current() && !up.deleted;
+  if (goes_on) up.expires_at = core::Comeback::end_of(up.expires_at, turn.now);
+  up.reauthenticate_at =
+      std::max(up.reauthenticate_at, comeback.succeed_at(up.expires_at, turn.now));
   if (nat.local) up.keepalive_at = turn.now;
   up.silent_until = turn.now + limits::kV1SilentAfterComeback;
   // Nothing answers a Delete, and what was to be said of these may not have been.

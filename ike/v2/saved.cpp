@@ -273,7 +273,8 @@ void Sa::resumed(Turn& turn, const core::Comeback& comeback) {
   const bool was_gathering =
       up.rekey_at == kNever && !std::holds_alternative<IkeRekeyRequest>(up.ours);
   up.rekey_at = was_gathering ? turn.now : up.rekey_at;
-  up.rekey_at = std::max(up.rekey_at, turn.now + comeback.rekey_after);
+  up.expires_at = core::Comeback::end_of(up.expires_at, turn.now);
+  up.rekey_at = std::max(up.rekey_at, comeback.succeed_at(up.expires_at, turn.now));
   if (nat.local) up.keepalive_at = turn.now;
   auto* request = std::get_if<ChildRequest>(&up.ours);
   if (request != nullptr && is_in_place(comeback, *request)) {

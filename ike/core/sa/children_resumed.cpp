@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "ike/base/limits.h"
 #include "ike/core/sa/children.h"
 
 namespace ipsec::core {
@@ -106,6 +107,17 @@ const KernelSa* Comeback::find(xfrm::Protocol protocol, ChildSpi spi,
   return moved;
 }
 
+Time Comeback::end_of(Time end, Time now) {
+  if (end == kNever) return end;
+  const Time last = end + limits::kLifetimeRoom - limits::kInboundLinger;
+  return std::max(end, std::min(now + limits::kLifeAfterComeback, last));
+}
+
+Time Comeback::succeed_at(Time end, Time now) const {
+  const Duration room = std::max(Duration::zero(), (end - now) / 2);
+  return now + std::min(rekey_after, room);
+}
+
 void adopt(Turn& turn, const Association& association, const Child& child,
            const Comeback& comeback) {
   take(turn, association, child, look(comeback, child));
@@ -137,8 +149,8 @@ void resume_children(Turn& turn, Sa& sa, const Comeback& comeback) {
     // A rekey of it was under way and has been forgotten, or should have begun meanwhile.
     const bool overdue =
         !child.successor && (child.rekey_at == kNever || child.rekey_at < turn.now);
-    const Duration room = std::max(Duration::zero(), (child.expires_at - turn.now) / 2);
-    if (overdue) child.rekey_at = turn.now + std::min(comeback.rekey_after, room);
+    child.expires_at = Comeback::end_of(child.expires_at, turn.now);
+    if (overdue) child.rekey_at = comeback.succeed_at(child.expires_at, turn.now);
     if (!std::holds_alternative<InboundOnly>(child.phase)) continue;
     if (child.switch_at <= turn.now) {
       child.switch_at = kNever;

@@ -32,6 +32,12 @@ struct Comeback {
   Duration probe_after{};
   Duration rekey_after{};
 
+  // An end that has come while nobody was there, or comes before another SA can, waits for that one,
+  // as long as the kernel has it still.
+  [[nodiscard]] static Time end_of(Time end, Time now);
+  // When to begin with what takes the place of an SA with that end.
+  [[nodiscard]] Time succeed_at(Time end, Time now) const;
+
   // Where it has been moved to another destination, that one; else null.
   [[nodiscard]] const KernelSa* find(xfrm::Protocol protocol, ChildSpi spi,
                                      const Address& destination) const;
