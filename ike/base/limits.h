@@ -142,6 +142,9 @@ inline constexpr std::chrono::seconds kInboundLinger{5};
 inline constexpr std::chrono::seconds kTemporaryFailureRetry{6};
 // The side that won a collision, or answered a rekey, waits this long for the other's Delete.
 inline constexpr std::chrono::seconds kAwaitDelete{30};
+// A request that is not answered by a peer of which other things are heard: so many times the time in
+// which a silent one is dead.
+inline constexpr int kTimeoutsWithoutAnswer = 4;
 // NAT keepalives (RFC 3948 4): mappings of UDP live 30 s at the least.
 inline constexpr std::chrono::seconds kNatKeepalive{20};
 // children of one IKE SA: 10 rules x 50 ranges if a peer takes one pair a child, and rekeys.

@@ -1,5 +1,6 @@
 #include "ike/core/retransmit.h"
 
+#include <algorithm>
 #include <array>
 #include <numeric>
 #include <utility>
@@ -45,6 +46,14 @@ Time probe_time(Time heard_at, Duration delay) {
   const Time latest = heard_at + delay;
   const Duration step = delay / kMoments;
   return step > Duration::zero() ? latest - latest.time_since_epoch() % step : latest;
+}
+
+std::optional<RetransmitSchedule> ask_on(const Asked& asked, Time now) {
+  if (asked.heard_at <= asked.since) return std::nullopt;
+  const Time until = std::min(asked.heard_at + asked.delay + asked.timeout,
+                              asked.since + limits::kTimeoutsWithoutAnswer * asked.timeout);
+  if (until <= now) return std::nullopt;
+  return RetransmitSchedule::established(std::min(asked.timeout, until - now));
 }
 
 Retransmission::Retransmission(const RetransmitSchedule& schedule, Time sent_at)

@@ -199,13 +199,18 @@ bool probe_in_vain(Turn& turn, const Sa& sa, Established& up) {
     case core::Retransmission::Verdict::wait:
       return false;
     case core::Retransmission::Verdict::send_again:
-      turn.act(core::SendDatagram{sa.local, sa.remote, up.probe->sent});
-      ++up.path.resent;
-      return false;
-    case core::Retransmission::Verdict::give_up:
       break;
+    case core::Retransmission::Verdict::give_up: {
+      const auto schedule = core::ask_on(
+          {up.probe->sent_at, up.heard_at, sa.tunnel().dpd_delay, sa.tunnel().dpd_timeout},
+          turn.now);
+      if (!schedule) return true;
+      up.probe->timer = {*schedule, turn.now};
+    }
   }
-  return true;
+  turn.act(core::SendDatagram{sa.local, sa.remote, up.probe->sent});
+  ++up.path.resent;
+  return false;
 }
 
 }  // namespace

@@ -138,14 +138,18 @@ void send_answer(Turn& turn, Sa& sa, Window& window, wire::ExchangeType exchange
 
 void settle_request(Window& window) { window.sent.reset(); }
 
+void send_again(Turn& turn, const Sa& sa, Window& window) {
+  send(turn, sa, window.last_request);
+  ++window.path.resent;
+}
+
 Patience retransmit(Turn& turn, const Sa& sa, Window& window) {
   if (!window.sent) return Patience::left;
   switch (window.sent->timer.poll(turn.now)) {
     case core::Retransmission::Verdict::wait:
       return Patience::left;
     case core::Retransmission::Verdict::send_again:
-      send(turn, sa, window.last_request);
-      ++window.path.resent;
+      send_again(turn, sa, window);
       return Patience::left;
     case core::Retransmission::Verdict::give_up:
       break;

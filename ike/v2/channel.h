@@ -50,6 +50,9 @@ void send_answer(Turn& turn, Sa& sa, Window& window, wire::ExchangeType exchange
 // Takes the request off the wire once its answer is there.
 void settle_request(Window& window);
 
+// The request that is out, out of turn.
+void send_again(Turn& turn, const Sa& sa, Window& window);
+
 enum class Patience : std::uint8_t { left, exhausted };
 // Sends again what is due.
 [[nodiscard]] Patience retransmit(Turn& turn, const Sa& sa, Window& window);

@@ -137,9 +137,21 @@ void begin_work(Turn& turn, Sa& sa, const Item& item) {
   }
 }
 
+// Its answer may be what gets lost, or it was away and has come back without our request.
+bool is_asked_on(Turn& turn, const Sa& sa, Window& window) {
+  const auto& tunnel = sa.tunnel();
+  const auto schedule = core::ask_on(
+      {window.sent->sent_at, window.heard_at, tunnel.dpd_delay, tunnel.dpd_timeout}, turn.now);
+  if (!schedule) return false;
+  send_again(turn, sa, window);
+  window.sent->timer = {*schedule, turn.now};
+  return true;
+}
+
 void tick_established(Turn& turn, Sa& sa) {
   auto& up = *sa.established();
-  if (retransmit(turn, sa, up.window) == Patience::exhausted && !is_doubt_over(turn, sa, up)) {
+  if (retransmit(turn, sa, up.window) == Patience::exhausted && !is_doubt_over(turn, sa, up) &&
+      !is_asked_on(turn, sa, up.window)) {
     const std::string silence = fmt::format("no answer from {} to {} sends", sa.remote.to_string(),
                                             up.window.sent->timer.sends());
     // Nobody is there to be told; a superseded SA takes nothing else along.

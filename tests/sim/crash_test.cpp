@@ -232,3 +232,54 @@ TEST_CASE("an IKEv1 peer that restarted is found within 5 s", "[sim][v1]") {
   CHECK(pair.left().engine->drops().at("informational exchange in clear") >= 1);
   expect_all_well(pair);
 }
+
+// Deaths of a daemon can take each of our questions, while it asks us in between.
+TEST_CASE("a peer that is heard is not taken for dead, whatever it leaves unanswered",
+          "[sim][v1]") {
+  for (const IkeVersion version : {IkeVersion::v2, IkeVersion::v1}) {
+    Pair pair;
+    come_up(pair, version);
+    std::size_t questions = 0;
+    pair.world.swallows = [&](std::size_t from, ByteView bytes) {
+      const auto header = wire::parse_header(bytes);
+      const bool asks = from == Pair::kLeft && header && !header->flags.response &&
+                        (header->exchange == wire::ExchangeType::informational ||
+                         header->exchange == wire::ExchangeType::informational_v1);
+      if (asks) ++questions;
+      return asks;
+    };
+    pair.left().events.clear();
+    pair.world.order(Pair::kLeft, 1, Order::probe);
+    // In IKEv1 an answer looks like a question; another quick mode does not.
+    const Order other = version == IkeVersion::v2 ? Order::probe : Order::rekey_children;
+    for (int i = 0; i < 8; ++i) {
+      pair.world.order(Pair::kRight, 1, other);
+      pair.world.run_for(2500ms);
+    }
+    CHECK(questions > 7);
+    CHECK(!is_down(pair));
+    pair.world.swallows = {};
+    pair.world.run_for(30s);
+    CHECK(!is_down(pair));
+    CHECK(pair.at_rest() == Pair::Problems{});
+  }
+}
+
+TEST_CASE("one that never answers is given up all the same", "[sim]") {
+  Pair pair;
+  come_up(pair);
+  pair.world.swallows = [&](std::size_t from, ByteView bytes) {
+    const auto header = wire::parse_header(bytes);
+    return from == Pair::kRight && header && header->flags.response;
+  };
+  pair.left().events.clear();
+  const Time begun = pair.world.now();
+  pair.world.order(Pair::kLeft, 1, Order::probe);
+  while (!is_down(pair) && pair.world.now() < begun + 120s) {
+    pair.world.order(Pair::kRight, 1, Order::probe);
+    pair.world.run_for(1s);
+  }
+  const Duration timeout = pair.left_config.dpd_timeout;
+  CHECK(pair.world.now() - begun > 3 * timeout);
+  CHECK(pair.world.now() - begun < (limits::kTimeoutsWithoutAnswer + 1) * timeout);
+}

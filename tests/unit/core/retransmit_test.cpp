@@ -6,6 +6,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "ike/base/limits.h"
+
 namespace ipsec::core {
 namespace {
 
@@ -117,6 +119,24 @@ TEST_CASE("peers heard at different moments are asked together, never late and h
   CHECK(moments.size() <= 5);
   // Too short a delay for that is kept as it is.
   CHECK(probe_time(kStart, Duration{5}) == kStart + Duration{5});
+}
+
+TEST_CASE("a peer that is heard is asked on for as long as a silent one is waited for") {
+  const Duration delay = seconds{8};
+  const Duration timeout = seconds{13};
+  const Time gives_up = kStart + timeout;
+  // As long ago as the request, or longer: that was what was waited for.
+  CHECK(!ask_on({kStart, kStart, delay, timeout}, gives_up));
+  const auto late = ask_on({kStart, kStart + seconds{12}, delay, timeout}, gives_up);
+  REQUIRE(late);
+  CHECK(late->total() == timeout);
+  const auto early = ask_on({kStart, kStart + seconds{1}, delay, timeout}, gives_up);
+  REQUIRE(early);
+  CHECK(gives_up + early->total() == kStart + seconds{1} + delay + timeout);
+  // It talks and never answers.
+  Time now = gives_up;
+  while (const auto more = ask_on({kStart, now, delay, timeout}, now)) now += more->total();
+  CHECK(now == kStart + limits::kTimeoutsWithoutAnswer * timeout);
 }
 
 TEST_CASE("no request has no deadline") {
