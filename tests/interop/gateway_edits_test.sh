@@ -4,7 +4,7 @@
 # for, and ipsecd sends nothing of it in clear meanwhile; the other nine keep their IKE and IPsec SAs
 # and lose no packet. A tunnel that is deleted takes its SAs, policies and routes with it, here and at
 # charon, and disturbs the others no more than an edit does.
-# Method: charon takes the new settings beforehand, which changes nothing of what is up. A hundred
+# Method: charon takes the new settings beforehand, which changes nothing of what is up. Fifty
 # datagrams a second go each way through each of the nine meanwhile, and are counted. As many go
 # through the edited one: its gap loses some, and the watch on the wire would see those that pass in
 # clear. Only what our side sends counts there: charon takes its policies down with a connection,
@@ -152,16 +152,13 @@ edit() {
   before=$(spis_of "$n")
   the_others "$n"
   kept=$(kept_of_others)
-  flow "edit-$n" $flow_s 200 "${others[@]}"
-  flow "own-$n" $flow_s 200 "$n"
+  flow "edit-$n" $flow_s 200 "${tunnels[@]}"
   say "ipsecctl tunnel set t$n $*"
   ask tunnel set "t$n" "$@" >&2
   wait_until 20 "t$n has other SAs" spis_differ "$n" "$before"
   wait_connected "$n"
   pass left "$n"
-  pass right "$n"
-  none_lost "edit-$n" $at_least_sent
-  some_came "own-$n"
+  may_lose="10.1.$n.10" none_lost "edit-$n" $at_least_sent
   others_are_as_they_were "$n" "$kept"
 }
 
@@ -241,18 +238,6 @@ others_are_as_they_were() {
   now=$(kept_of_others)
   [ "$now" = "$2" ] || fail "of another tunnel than t$1:"$'\n'"$(diff <(echo "$2") <(echo "$now"))"
   printf 'ok all but t%s have the SPIs and IKE SAs they had\n' "$1" >&2
-}
-
-# some_came NAME: both sides of a flow that may lose some have ended.
-some_came() {
-  local side pair sent received
-  for side in left right; do
-    wait_until 120 "$1-$side ends" has_ended "${processes[$1-$side]}"
-    unset "processes[$1-$side]"
-    read -r pair sent received _ <<<"$(grep , "$scratch/$1-$side.log")"
-    [ "$received" -gt 0 ] || fail "$1: of $pair nothing came, and $sent were sent"
-    printf 'ok %s: %s sent %s, %s came to it\n' "$1" "$side" "$sent" "$received" >&2
-  done
 }
 
 # A line for each in which that is an end, at the gateway of that namespace.

@@ -126,8 +126,8 @@ ask() { quietly_in_ns gw-left ipsecctl --run-dir "$scratch/gw-left/run" "$@"; }
 
 status_of() { of_one gw-left "t$1" "$2"; }
 
-# The states of all, ",tN,CONNECTION,": names have no comma.
-states() { ask -o csv status | awk -F , 'NR > 1 { print $1 "," $4 }'; }
+# The states of all, "tN,CONNECTION".
+states() { of_each gw-left "it['name'] + ',' + it['connection']"; }
 
 is_connected() {
   local all n
@@ -150,7 +150,7 @@ times_left_said() { grep -cF -- "$1" "$scratch/ipsecd-gw-left.log" || true; }
 
 # --- traffic -----------------------------------------------------------------------------------
 
-readonly echoes=$repository/tests/interop/echoes.py
+readonly echoes=$repository/tests/netns/echoes.py
 
 # through_all SIDE N...: echoes from the host of that side; prints the pairs that gave no answer.
 through_all() {

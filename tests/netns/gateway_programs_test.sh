@@ -46,7 +46,7 @@ make_api() {
   local table
   for table in web db lab; do echo '[]' >"$api/$table.table"; done
   (umask 077 && cat >"$scratch/rest.json") <<'END'
-{"url": "http://127.0.0.1:8443", "token": "sesame", "timeout_s": 1}
+{"url": "http://127.0.0.1:8443", "token": "sesame", "timeout_s": 3}
 END
 }
 
@@ -74,7 +74,7 @@ declare_left() {
   mkdir -p "$scratch/gw-left/conf.d"
   cat >"$scratch/gw-left/ipsecd.toml" <<END
 [routes]
-program_timeout_s = 4
+program_timeout_s = 12
 [routes.programs]
 rest = "$program"
 END
@@ -167,7 +167,7 @@ expect_recovery() {
 
 routes_come_and_go_with_the_tunnel() {
   wait_until 30 "the tunnel is up" status_is connected
-  wait_until 10 "the API has the routes" both_have_routes
+  wait_until 30 "the API has the routes" both_have_routes
   expect_eq "$(<"$api/lab.table")" "[]" "the table of a subnet that the tunnel does not serve"
   expect_eq "$(python3 -c "
 import json
@@ -177,7 +177,7 @@ print(*(one[it] for it in ('destination', 'metric', 'type', 'next_hops', 'mtu', 
   carries
   switch_off
   switch_on
-  wait_until 10 "the API has the routes" both_have_routes
+  wait_until 30 "the API has the routes" both_have_routes
 }
 
 a_new_ike_sa_changes_nothing() {
@@ -195,7 +195,7 @@ a_program_that_hangs() {
   switch_off
   the_program_is <<<"exec sleep 600"
   switch_on
-  expect_trouble "rest: it did not end within 4 s"
+  expect_trouble "rest: it did not end within 12 s"
   neither_has_routes || fail "who put the routes there?"
   the_example_is_the_program
   expect_recovery

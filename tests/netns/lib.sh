@@ -5,7 +5,8 @@
 #   in_ns NS CMD...            run CMD in a namespace, printing it first
 #   start NS NAME CMD...       the same in the background; NAME.log is its output; stop NAME
 #   daemon_of NAME             the daemon proper, where NAME is an ipsecd: that is its keeper
-#   wait_until S WHAT CMD...   poll until CMD succeeds, fail after S seconds. Never wait by sleeping
+#   wait_until S WHAT CMD...   poll until CMD succeeds, fail after S seconds, twice as many beside other
+#                              scenarios. Never wait by sleeping
 #   wait_out MS                so long, where nothing may happen
 #   make_disk DIRECTORY KIB    a disk of its own there, to be filled or made read-only
 #   expect_*, fail, skip       checks; a failed one prints where and the state of all namespaces
@@ -34,6 +35,9 @@ readonly ROUTE_PROTO=113
 readonly SKIPPED=77
 # Between two looks at something: at first that, then a tenth of the time that has passed, at most this.
 readonly poll_at_first_us=50000 poll_at_most_us=200000
+
+# How much longer than alone things may take, see scenarios.sh. What must be fast is measured.
+readonly patience_times=${IPSECD_PATIENCE:-1}
 
 # Where failures are told, whatever a check has done to its own standard error.
 exec {narration}>&2
@@ -169,7 +173,8 @@ wait_until() {
   local limit_s=$1 description=$2
   shift 2
   printf '.. until %s\n' "$description" >&2
-  poll "$limit_s" "$@" || fail "not within $limit_s s: $description (last: $(<"$scratch/poll"))"
+  poll "$limit_s" "$@" ||
+    fail "not within $((limit_s * patience_times)) s: $description (last: $(<"$scratch/poll"))"
 }
 
 # wait_out MS: for what must not happen, or not sooner.
@@ -179,7 +184,7 @@ wait_out() {
 }
 
 poll() {
-  local begun_us=${EPOCHREALTIME/./} limit_us=$(($1 * 1000000)) passed_us next_us
+  local begun_us=${EPOCHREALTIME/./} limit_us=$(($1 * patience_times * 1000000)) passed_us next_us
   shift
   until "$@" >"$scratch/poll" 2>&1; do
     passed_us=$((${EPOCHREALTIME/./} - begun_us))

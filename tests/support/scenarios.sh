@@ -9,8 +9,9 @@
 #
 # Several guests, and other work beside them (--beside), may be more than a machine can bear: scenarios
 # then miss times that they would keep alone. So a guest that finds itself starved waits before it takes
-# another, a scenario is ended only after twice its time, and up to six that failed are tried again, one at
-# a time: the second try counts, and a line `again` says that it took two.
+# another, all waits and the scenarios themselves have twice their time (IPSECD_PATIENCE), and up to six
+# that failed are tried again, one at a time: the second try counts, and a line `again` says that it took
+# two.
 set -euo pipefail
 
 # shellcheck disable=SC2154  # set by who sources this
@@ -23,7 +24,7 @@ readonly default_limit_s=120 boot_limit_s=60 skipped_status=77 most_again=6
 readonly starved_us=80000
 readonly closing='^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$'
 
-verbose=no kernel='' guests=1 beside=${IPSECD_BESIDE:-no} scenarios=()
+verbose=no kernel='' guests=1 beside=no scenarios=()
 passed=0 failed=0 skipped=0
 
 main() {
@@ -96,6 +97,7 @@ parse_arguments() {
     shift
   done
   [ ${#scenarios[@]} -gt 0 ] || mapfile -t scenarios < <(all_scenarios)
+  if [ "$beside" = yes ]; then export IPSECD_PATIENCE=2; fi
 }
 
 refuse() { printf '%s: %s\n%s\n' "$suite" "$1" "$usage" >&2; exit 2; }
@@ -156,7 +158,7 @@ try_again() {
     if [ -e "$work/taken/$name/failed" ]; then names+=("$name"); fi
   done
   if [ ${#names[@]} = 0 ] || [ ${#names[@]} -gt "$most_again" ]; then return; fi
-  guests=1 beside=no
+  guests=1
   for name in "${names[@]}"; do
     rm -r "$work/taken/$name"
     wanted=$(kernel_of "$name")
@@ -216,9 +218,9 @@ in_kernel() {
   [ "$verbose" = no ] || options=(-v)
   read -ra names <<<"${of_kernel[$2]}"
   for name in "${names[@]}"; do limit_s=$((limit_s + $(ended_after "$name") + 15)); done
-  IPSECD_TAKEN=$work/taken IPSECD_GUESTS=$guests IPSECD_BESIDE=$beside \
+  IPSECD_TAKEN=$work/taken IPSECD_GUESTS=$guests \
     "$scenarios_root/scripts/in-kernel" --kernel "$1" -t "$limit_s" \
-    -e IPSECD_BUILD_DIR -e IPSECD_TAKEN -e IPSECD_GUESTS -e IPSECD_BESIDE \
+    -e IPSECD_BUILD_DIR -e IPSECD_TAKEN -e IPSECD_GUESTS -e IPSECD_PATIENCE \
     "$here/run" ${options[@]+"${options[@]}"} "${names[@]}"
 }
 
@@ -238,11 +240,7 @@ limit_of() {
   echo "${limit_s:-$default_limit_s}"
 }
 
-ended_after() {
-  local times=1
-  [ "$beside" = no ] || times=2
-  echo $(($(limit_of "$1") * times))
-}
+ended_after() { echo $(($(limit_of "$1") * ${IPSECD_PATIENCE:-1})); }
 
 run_scenario() {
   local name=$1 status=0 start_us=${EPOCHREALTIME/./} namespaces_before seconds
