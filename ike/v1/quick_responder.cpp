@@ -202,6 +202,8 @@ void offer_arrived(Turn& turn, Sa& sa, const core::Datagram& datagram,
   iv->passed(opened->ciphertext);
   up.heard_at = turn.now;
   core::follow_peer(turn, sa, datagram.local, datagram.remote);
+  // Its Delete overtook it: it takes no answer under this SA any more.
+  if (up.deleted) return turn.drop("quick mode under an ISAKMP SA that the peer has deleted");
   const auto asked = read_asked(opened->payloads);
   if (!asked) return turn.drop("quick mode without SA, nonce or identities");
   forget_oldest(up);

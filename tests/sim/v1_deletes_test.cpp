@@ -11,6 +11,7 @@
 #include "tests/sim/v1_crossing.h"
 
 using namespace std::chrono_literals;
+using ipsec::Time;
 using ipsec::core::ChildDown;
 using ipsec::core::IkeDown;
 using ipsec::core::IkeRekeyed;
@@ -196,6 +197,35 @@ TEST_CASE("a child whose rekey is lost with its ISAKMP SA is rekeyed under the n
     pair.world.swallows = {};
     pair.world.run_for(10s);
     CHECK(pair.left().count<ipsec::core::ChildRekeyed>() == 1);
+    CHECK(pair.in_the_end() == Pair::Problems{});
+  }
+}
+
+//   B: Delete of the ISAKMP SA, which overtakes the offer of a child -->   A: another phase 1 -->
+TEST_CASE("no child is made under an ISAKMP SA that an IKEv1 peer has deleted", "[sim][v1]") {
+  for (const V1Mode mode : kV1Modes) {
+    INFO(name_of(mode));
+    V1Crossing pair(mode);
+    pair.right_config.remote = ipsec::Address::any(ipsec::Family::v4);
+    pair.right_config.ike_lifetime = 60s;
+    REQUIRE(ready(pair));
+    pair.world.run_for(Time{58s} - pair.world.now());
+    pair.world.hold = true;
+    pair.order(Pair::kRight, Order::rekey_children);
+    pair.world.run_for(3s);
+    REQUIRE(pair.world.held.size() >= 2);
+    pair.world.deliver(pair.world.held.size() - 1);  // the Delete
+    // The half is there, and its answer not yet sent, when the other phase 1 is up.
+    pair.world.faults.answer_min = pair.world.faults.answer_max = 500ms;
+    pair.world.deliver(0);
+    pair.world.run_for(100ms);
+    pair.world.faults.answer_min = pair.world.faults.answer_max = 5s;
+    pair.world.run_for(500ms);
+    pair.world.faults.answer_min = pair.world.faults.answer_max = {};
+    pair.world.hold = false;
+    pair.world.deliver_all();
+    REQUIRE(pair.world.run_until([&] { return pair.left().count<IkeRekeyed>() == 1; }, 4s));
+    pair.world.run_for(40s);
     CHECK(pair.in_the_end() == Pair::Problems{});
   }
 }
