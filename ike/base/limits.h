@@ -142,8 +142,8 @@ inline constexpr std::chrono::seconds kInboundLinger{5};
 inline constexpr std::chrono::seconds kTemporaryFailureRetry{6};
 // The side that won a collision, or answered a rekey, waits this long for the other's Delete.
 inline constexpr std::chrono::seconds kAwaitDelete{30};
-// A request that is not answered by a peer of which other things are heard: so many times the time in
-// which a silent one is dead.
+// A request that is not answered by a peer of which other things are heard: so many times the time
+// in which a silent one is dead.
 inline constexpr int kTimeoutsWithoutAnswer = 4;
 // NAT keepalives (RFC 3948 4): mappings of UDP live 30 s at the least.
 inline constexpr std::chrono::seconds kNatKeepalive{20};
@@ -159,8 +159,8 @@ inline constexpr std::chrono::seconds kProbesWithin{8};
 // And rekeys what should have been rekeyed meanwhile: a handshake's worth of work, ten times over.
 inline constexpr std::chrono::milliseconds kRekeyEach{10};
 inline constexpr std::chrono::seconds kRekeysWithin{60};
-// What it finds at its end, or past it, lives so long for what takes its place: half of it until that
-// is begun, the other half for a message that is lost on the way.
+// What it finds at its end, or past it, lives so long for what takes its place: half of it until
+// that is begun, the other half for a message that is lost on the way.
 inline constexpr std::chrono::seconds kLifeAfterComeback{6};
 
 // "I do not know this SA" in clear (INVALID_IKE_SPI, INVALID-COOKIE) may be anyone's word. Of one

@@ -489,7 +489,10 @@ on_exit() {
   trap '' TERM INT
   set +e
   exec 2>&"$narration"
-  if [ "$status" != 0 ] && [ "$status" != "$SKIPPED" ]; then dump_everything; fi
+  if [ "$status" != 0 ] && [ "$status" != "$SKIPPED" ]; then
+    dump_everything
+    keep_logs
+  fi
   remove_everything
   exit "$status"
 }
@@ -513,6 +516,14 @@ dump_everything() {
     [[ $name != ipsecd-* ]] || describe_threads "$(daemon_of "$name")" >&2 2>/dev/null
   done
   printf '\n--- %s up, load %s\n' "$(cut -d' ' -f1 /proc/uptime)" "$(</proc/loadavg)" >&2
+}
+
+# Whole; what is dumped is their end.
+keep_logs() {
+  local kept=${0##*/}
+  kept=$repository/build/test-logs/${kept%_test.sh}
+  rm -rf "$kept"
+  mkdir -p "$kept" && cp "$scratch"/*.log "$kept" && printf '\n--- all logs: %s\n' "$kept" >&2
 }
 
 # What each waits for in the kernel, and the ticks it has run.

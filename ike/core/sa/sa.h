@@ -32,8 +32,8 @@ struct Comeback {
   Duration probe_after{};
   Duration rekey_after{};
 
-  // An end that has come while nobody was there, or comes before another SA can, waits for that one,
-  // as long as the kernel has it still.
+  // An end that has come while nobody was there, or comes before another SA can, waits for that
+  // one, as long as the kernel has it still.
   [[nodiscard]] static Time end_of(Time end, Time now);
   // When to begin with what takes the place of an SA with that end.
   [[nodiscard]] Time succeed_at(Time end, Time now) const;
