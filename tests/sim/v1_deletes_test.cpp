@@ -11,6 +11,7 @@
 #include "tests/sim/v1_crossing.h"
 
 using namespace std::chrono_literals;
+using ipsec::Duration;
 using ipsec::Time;
 using ipsec::core::ChildDown;
 using ipsec::core::IkeDown;
@@ -36,6 +37,13 @@ bool ready(V1Crossing& pair) {
   const bool up = pair.ready();
   pair.world.hold = false;
   return up;
+}
+
+// The right side deletes its ISAKMP SA after a minute, and cannot begin another one itself.
+bool ready_until_right_ends_it(V1Crossing& pair) {
+  pair.right_config.remote = ipsec::Address::any(ipsec::Family::v4);
+  pair.right_config.ike_lifetime = 60s;
+  return ready(pair);
 }
 
 bool is_empty(const Node& node) { return node.kernel.empty() && node.engine->snapshot().sas == 0; }
@@ -129,10 +137,7 @@ TEST_CASE("children outlive the ISAKMP SA that an IKEv1 peer deletes alone", "[s
   for (const V1Mode mode : kV1Modes) {
     INFO(name_of(mode));
     V1Crossing pair(mode);
-    // It cannot begin another one itself.
-    pair.right_config.remote = ipsec::Address::any(ipsec::Family::v4);
-    pair.right_config.ike_lifetime = 60s;
-    REQUIRE(ready(pair));
+    REQUIRE(ready_until_right_ends_it(pair));
     const auto before = pair.left().usable(1);
     REQUIRE(before.size() == 1);
     pair.carry();
@@ -206,9 +211,7 @@ TEST_CASE("no child is made under an ISAKMP SA that an IKEv1 peer has deleted", 
   for (const V1Mode mode : kV1Modes) {
     INFO(name_of(mode));
     V1Crossing pair(mode);
-    pair.right_config.remote = ipsec::Address::any(ipsec::Family::v4);
-    pair.right_config.ike_lifetime = 60s;
-    REQUIRE(ready(pair));
+    REQUIRE(ready_until_right_ends_it(pair));
     pair.world.run_for(Time{58s} - pair.world.now());
     pair.world.hold = true;
     pair.order(Pair::kRight, Order::rekey_children);
@@ -216,12 +219,15 @@ TEST_CASE("no child is made under an ISAKMP SA that an IKEv1 peer has deleted", 
     REQUIRE(pair.world.held.size() >= 2);
     pair.world.deliver(pair.world.held.size() - 1);  // the Delete
     // The half is there, and its answer not yet sent, when the other phase 1 is up.
-    pair.world.faults.answer_min = pair.world.faults.answer_max = 500ms;
+    const auto kernel_takes = [&pair](Duration time) {
+      pair.world.faults.answer_min = pair.world.faults.answer_max = time;
+    };
+    kernel_takes(500ms);
     pair.world.deliver(0);
     pair.world.run_for(100ms);
-    pair.world.faults.answer_min = pair.world.faults.answer_max = 5s;
+    kernel_takes(5s);
     pair.world.run_for(500ms);
-    pair.world.faults.answer_min = pair.world.faults.answer_max = {};
+    kernel_takes({});
     pair.world.hold = false;
     pair.world.deliver_all();
     REQUIRE(pair.world.run_until([&] { return pair.left().count<IkeRekeyed>() == 1; }, 4s));
