@@ -42,9 +42,10 @@ class RetransmitSchedule {
 // most of what a question costs is system calls.
 [[nodiscard]] Time probe_time(Time heard_at, Duration delay);
 
-// A peer that has been heard of since a request was sent is there, whatever becomes of that
-// request, and is asked on: no longer than one that falls silent is waited for, and not without end
-// where it never answers. nullopt where it is given up.
+// A peer that has been heard of since a request was sent, and since somebody last said that it has
+// lost its SAs (both in `since`), is there, whatever becomes of that request, and is asked on: no
+// longer than one that falls silent is waited for, and not without end where it never answers.
+// nullopt where it is given up.
 struct Asked {
   Time since{};
   Time heard_at{};

@@ -201,9 +201,10 @@ bool probe_in_vain(Turn& turn, const Sa& sa, Established& up) {
     case core::Retransmission::Verdict::send_again:
       break;
     case core::Retransmission::Verdict::give_up: {
+      const Time asked_at = up.probe->sent_at;
+      const Time since = std::max(asked_at, up.doubted_at.value_or(asked_at));
       const auto schedule = core::ask_on(
-          {up.probe->sent_at, up.heard_at, sa.tunnel().dpd_delay, sa.tunnel().dpd_timeout},
-          turn.now);
+          {since, up.heard_at, sa.tunnel().dpd_delay, sa.tunnel().dpd_timeout}, turn.now);
       if (!schedule) return true;
       up.probe->timer = {*schedule, turn.now};
     }

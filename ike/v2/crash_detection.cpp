@@ -39,7 +39,6 @@ void ask_at_once(Turn& turn, Sa& sa, Established& up) {
   if (up.doubted_at && turn.now - *up.doubted_at < limits::kDoubtInterval) return;
   if (up.window.sent) {
     up.doubted_at = turn.now;
-    up.window.sent->hurried = true;
     up.window.sent->timer.hurry(core::RetransmitSchedule::in_doubt(sa.tunnel().dpd_timeout),
                                 turn.now);
     return;
@@ -89,15 +88,6 @@ bool doubt_arrived(Turn& turn, Sa& sa, const core::Datagram& datagram) {
   turn.drop(claim == Claim::bare ? "INVALID_IKE_SPI in clear"
                                  : "INVALID_IKE_SPI in clear, its token is not the peer's");
   ask_at_once(turn, sa, up);
-  return true;
-}
-
-bool is_doubt_over(const Turn& turn, const Sa& sa, Established& up) {
-  auto& sent = up.window.sent;
-  const bool heard = sent->hurried && up.window.heard_at > *up.doubted_at;
-  if (!heard) return false;
-  sent->hurried = false;
-  sent->timer = {core::RetransmitSchedule::established(sa.tunnel().dpd_timeout), turn.now};
   return true;
 }
 

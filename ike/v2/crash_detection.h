@@ -22,8 +22,4 @@ void keep_token(Established& up, std::span<const wire::Payload> payloads);
 // not one.
 [[nodiscard]] bool doubt_arrived(Turn& turn, Sa& sa, const core::Datagram& datagram);
 
-// Whether a request that was hurried by such a doubt gets its full time after all: the peer has
-// been heard of since.
-[[nodiscard]] bool is_doubt_over(const Turn& turn, const Sa& sa, Established& up);
-
 }  // namespace ipsec::v2

@@ -110,7 +110,6 @@ void start_probe_in_doubt(Turn& turn, Sa& sa) {
   start_probe(turn, sa);
   auto& sent = sa.established()->window.sent;
   if (!sent) return;
-  sent->hurried = true;
   sent->timer = {core::RetransmitSchedule::in_doubt(sa.tunnel().dpd_timeout), turn.now};
 }
 

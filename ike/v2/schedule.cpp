@@ -9,7 +9,6 @@
 #include "ike/core/sa/children.h"
 #include "ike/v2/channel.h"
 #include "ike/v2/child_exchange.h"
-#include "ike/v2/crash_detection.h"
 #include "ike/v2/establish.h"
 #include "ike/v2/ike_rekey.h"
 #include "ike/v2/informational.h"
@@ -138,10 +137,13 @@ void begin_work(Turn& turn, Sa& sa, const Item& item) {
 }
 
 // Its answer may be what gets lost, or it was away and has come back without our request.
-bool is_asked_on(Turn& turn, const Sa& sa, Window& window) {
+bool is_asked_on(Turn& turn, const Sa& sa, Established& up) {
   const auto& tunnel = sa.tunnel();
-  const auto schedule = core::ask_on(
-      {window.sent->sent_at, window.heard_at, tunnel.dpd_delay, tunnel.dpd_timeout}, turn.now);
+  Window& window = up.window;
+  const Time asked_at = window.sent->sent_at;
+  const Time since = std::max(asked_at, up.doubted_at.value_or(asked_at));
+  const auto schedule =
+      core::ask_on({since, window.heard_at, tunnel.dpd_delay, tunnel.dpd_timeout}, turn.now);
   if (!schedule) return false;
   send_again(turn, sa, window);
   window.sent->timer = {*schedule, turn.now};
@@ -150,8 +152,7 @@ bool is_asked_on(Turn& turn, const Sa& sa, Window& window) {
 
 void tick_established(Turn& turn, Sa& sa) {
   auto& up = *sa.established();
-  if (retransmit(turn, sa, up.window) == Patience::exhausted && !is_doubt_over(turn, sa, up) &&
-      !is_asked_on(turn, sa, up.window)) {
+  if (retransmit(turn, sa, up.window) == Patience::exhausted && !is_asked_on(turn, sa, up)) {
     const std::string silence = fmt::format("no answer from {} to {} sends", sa.remote.to_string(),
                                             up.window.sent->timer.sends());
     // Nobody is there to be told; a superseded SA takes nothing else along.

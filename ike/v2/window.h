@@ -21,7 +21,6 @@ struct SentRequest {
   std::uint32_t id = 0;
   core::Retransmission timer;
   Time sent_at{};
-  bool hurried = false;  // the peer is in doubt
 };
 
 struct Window {

@@ -520,8 +520,8 @@ dump_everything() {
 
 # Whole; what is dumped is their end.
 keep_logs() {
-  local kept=${0##*/}
-  kept=$repository/build/test-logs/${kept%_test.sh}
+  local kept=${0%_test.sh} suite=${0%/*}
+  kept=$repository/build/test-logs/${suite##*/}/${kept##*/}
   rm -rf "$kept"
   mkdir -p "$kept" && cp "$scratch"/*.log "$kept" && printf '\n--- all logs: %s\n' "$kept" >&2
 }

@@ -37,6 +37,18 @@ void reboot_right(Pair& pair, Memory memory) {
   pair.world.configure(Pair::kRight, pair.right_config);
 }
 
+bool is_question_of_left(std::size_t from, ByteView bytes) {
+  const auto header = wire::parse_header(bytes);
+  return from == Pair::kLeft && header && !header->flags.response &&
+         (header->exchange == wire::ExchangeType::informational ||
+          header->exchange == wire::ExchangeType::informational_v1);
+}
+
+// In IKEv1 an answer looks like a question; another quick mode does not.
+Order is_heard_by(IkeVersion version) {
+  return version == IkeVersion::v2 ? Order::probe : Order::rekey_children;
+}
+
 bool is_down(Pair& pair) { return pair.left().count<core::IkeDown>() > 0; }
 
 std::string reason(Pair& pair) {
@@ -241,17 +253,13 @@ TEST_CASE("a peer that is heard is not taken for dead, whatever it leaves unansw
     come_up(pair, version);
     std::size_t questions = 0;
     pair.world.swallows = [&](std::size_t from, ByteView bytes) {
-      const auto header = wire::parse_header(bytes);
-      const bool asks = from == Pair::kLeft && header && !header->flags.response &&
-                        (header->exchange == wire::ExchangeType::informational ||
-                         header->exchange == wire::ExchangeType::informational_v1);
+      const bool asks = is_question_of_left(from, bytes);
       if (asks) ++questions;
       return asks;
     };
     pair.left().events.clear();
     pair.world.order(Pair::kLeft, 1, Order::probe);
-    // In IKEv1 an answer looks like a question; another quick mode does not.
-    const Order other = version == IkeVersion::v2 ? Order::probe : Order::rekey_children;
+    const Order other = is_heard_by(version);
     for (int i = 0; i < 8; ++i) {
       pair.world.order(Pair::kRight, 1, other);
       pair.world.run_for(2500ms);
@@ -262,6 +270,26 @@ TEST_CASE("a peer that is heard is not taken for dead, whatever it leaves unansw
     pair.world.run_for(30s);
     CHECK(!is_down(pair));
     CHECK(pair.at_rest() == Pair::Problems{});
+  }
+}
+
+// What was heard before it went says nothing.
+TEST_CASE("a peer that was heard and then restarted is found within seconds", "[sim][v1]") {
+  for (const IkeVersion version : {IkeVersion::v2, IkeVersion::v1}) {
+    Pair pair;
+    come_up(pair, version);
+    pair.world.swallows = [&](std::size_t from, ByteView bytes) {
+      return is_question_of_left(from, bytes);
+    };
+    pair.world.order(Pair::kLeft, 1, Order::probe);
+    pair.world.run_for(100ms);
+    pair.world.order(Pair::kRight, 1, is_heard_by(version));
+    pair.world.run_for(200ms);
+    pair.world.swallows = {};
+    reboot_right(pair, Memory::nothing);
+    const Time begun = pair.world.now();
+    REQUIRE(pair.world.run_until([&] { return is_down(pair); }, 60s));
+    CHECK(pair.world.now() - begun < limits::kDoubtPatience + 2s);
   }
 }
 
