@@ -1,6 +1,7 @@
 #include "ike/v1/pairs.h"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "ike/base/limits.h"
@@ -18,6 +19,13 @@ std::vector<Child*> pair_of(Association& association, const Child& child) {
 
 bool is_older(const Child& a, const Child& b) {
   return std::pair(a.made_at, a.id.value) < std::pair(b.made_at, b.id.value);
+}
+
+bool has_younger(const Association& association, const Child& child, auto counts) {
+  return std::ranges::any_of(association.children, [&](const Child& other) {
+    return other.id != child.id && std::invoke(counts, other) && is_same_pair(child, other) &&
+           is_older(child, other);
+  });
 }
 
 Time newest_of(const std::vector<Child*>& pair) {
@@ -178,10 +186,12 @@ Time settle_time(const Association& association) {
 }
 
 bool is_newest(const Association& association, const Child& child) {
-  return std::ranges::none_of(association.children, [&](const Child& other) {
-    return other.id != child.id && other.usable() && is_same_pair(child, other) &&
-           is_older(child, other);
-  });
+  return !has_younger(association, child, &Child::usable);
+}
+
+bool is_newest_proven(const Association& association, const Child& child) {
+  return !has_younger(association, child,
+                      [](const Child& it) { return it.usable() && it.has_outbound(); });
 }
 
 }  // namespace ipsec::v1

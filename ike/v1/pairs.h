@@ -35,5 +35,7 @@ void doubt_children(Association& association, Time until, Time since = {});
 [[nodiscard]] Time settle_time(const Association& association);
 // Whether it is the one of its pair that is to be rekeyed.
 [[nodiscard]] bool is_newest(const Association& association, const Child& child);
+// Whether the peer is not known to have its half of any that is younger.
+[[nodiscard]] bool is_newest_proven(const Association& association, const Child& child);
 
 }  // namespace ipsec::v1

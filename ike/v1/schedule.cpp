@@ -58,6 +58,20 @@ bool is_making_children(const Established& up) {
   });
 }
 
+// A peer may let go what was made under an ISAKMP SA with it, and not know yet that it is to be
+// made anew (charon takes over what it has when another phase 1 is up, and no child that it asks
+// for after that): such a child is due at once, or waits for its next try.
+bool holds_children(const Sa& sa, const Established& up, Time now) {
+  if (is_making_children(up)) return true;
+  return std::ranges::any_of(sa.association->children, [&](const Child& child) {
+    if (!child.usable() || !is_newest_proven(*sa.association, child)) return false;
+    const bool waits =
+        child.rekey_at == kNever || child.rekey_at <= now + limits::kTemporaryFailureRetry;
+    const bool just_made = child.made_at + limits::kV1AgainAfter > now;
+    return waits || just_made;
+  });
+}
+
 // By order at once, or before the lifetime ends. Then it waits for quick modes, but not for each
 // that the peer begins in time, until it is too late.
 Time succession_time(const Established& up) {
@@ -143,11 +157,24 @@ std::vector<Item> agenda(const Sa& sa, const Established& up) {
   return items;
 }
 
+// It says nothing any more but its Delete: so it may do that after its end.
+bool may_stay(const Turn& turn, const Sa& sa) {
+  const auto& up = *sa.established();
+  const bool in_time = turn.now - up.superseded_at < 2 * limits::kAwaitDelete;
+  return !sa.is_current() && in_time && holds_children(sa, up, turn.now);
+}
+
+void stay(const Turn& turn, Established& up) {
+  up.delete_at = turn.now + limits::kV1AgainAfter;
+  up.expires_at = std::max(up.expires_at, up.delete_at);
+}
+
 void begin_work(Turn& turn, Sa& sa, const Item& item) {
   auto& up = *sa.established();
   switch (item.work) {
     case Work::delete_sa: {
       const bool closing = sa.association->closing;
+      if (!closing && may_stay(turn, sa)) return stay(turn, up);
       if (!closing && up.expires_at <= turn.now) return expire_sa(turn, sa);
       return delete_sa(turn, sa, closing ? "deleted by us" : "another took its place");
     }

@@ -182,8 +182,9 @@ TEST_CASE("what a restarted IKEv1 peer has forgotten is made anew as soon as tha
   }
 }
 
-//   A: rekeys a child --> nobody   A: another phase 1, the one before goes
-TEST_CASE("a child whose rekey is lost with its ISAKMP SA is rekeyed under the next", "[sim][v1]") {
+//   A: rekeys a child --> nobody   A: another phase 1
+TEST_CASE("a child whose rekey is given up for another phase 1 is rekeyed under that",
+          "[sim][v1]") {
   for (const V1Mode mode : kV1Modes) {
     INFO(name_of(mode));
     V1Crossing pair(mode);
@@ -196,8 +197,7 @@ TEST_CASE("a child whose rekey is lost with its ISAKMP SA is rekeyed under the n
     pair.world.run_for(100ms);
     pair.order(Pair::kLeft, Order::reauthenticate);
     REQUIRE(pair.world.run_until([&] { return pair.left().count<IkeRekeyed>() == 1; }, 2s));
-    CHECK(pair.left().established(1) == 2);
-    REQUIRE(pair.world.run_until([&] { return pair.left().established(1) == 1; }, 5s));
+    pair.world.run_for(5s);
     REQUIRE(pair.left().count<ipsec::core::ChildRekeyed>() == 0);
     pair.world.swallows = {};
     pair.world.run_for(10s);

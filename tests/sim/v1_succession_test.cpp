@@ -21,13 +21,13 @@ namespace {
 // Of the first IKE SA, with some room.
 constexpr Time kEnd = Time{} + 59s;
 
-void come_up(Pair& pair) {
+void come_up(Pair& pair, std::chrono::seconds ike_lifetime = 60s) {
   for (auto* config : {&pair.left_config, &pair.right_config}) {
     config->version = core::IkeVersion::v1;
   }
   pair.right_config.start = core::Start::respond;
   pair.right_config.remote = Address::any(Family::v4);  // who begins no phase 1
-  pair.left_config.ike_lifetime = 60s;
+  pair.left_config.ike_lifetime = ike_lifetime;
   pair.configure();
   REQUIRE(pair.up_within(5s));
   pair.world.run_for(1s);
@@ -142,4 +142,62 @@ TEST_CASE("a daemon that dies in another phase 1 begins it again in time", "[sim
   expect_another(pair);
   pair.world.run_for(limits::kAwaitDelete);
   CHECK(pair.at_rest() == Pair::Problems{});
+}
+
+// charon lets a child go with the ISAKMP SA that it has asked for it under, if that was after
+// another took its place.
+TEST_CASE("an IKEv1 SA goes once what was asked for under it has been made anew",
+          "[sim][v1][resume]") {
+  for (const bool dies : {false, true}) {
+    INFO((dies ? "whoever makes it anew dies" : "what makes it anew is lost"));
+    Pair pair;
+    come_up(pair);
+    pair.world.run_for(limits::kV1SettlesAfter);
+    bool heard = false;     // the right side's quick mode under the old SA
+    bool answered = false;  // the left side's under the next one
+    std::optional<IkeSpi> old;
+    pair.world.swallows = [&](std::size_t from, ByteView bytes) {
+      if (!is_of(bytes, ExchangeType::quick_mode)) return false;
+      const auto under = wire::parse_header(bytes)->initiator_spi;
+      if (!old) old = under;
+      return from == Pair::kRight ? !heard && under == *old : !answered && under != *old;
+    };
+    // Unheard the first time: so it asks again after another has taken the place of the old one.
+    pair.world.order(Pair::kRight, 1, Order::rekey_children);
+    pair.world.run_for(100ms);
+    pair.world.order(Pair::kLeft, 1, Order::reauthenticate);
+    REQUIRE(pair.world.run_until([&] { return pair.left().count<IkeRekeyed>() == 1; }, 3s));
+    heard = true;
+    REQUIRE(pair.world.run_until([&] { return pair.left().usable(1).size() == 2; }, 5s));
+    const auto until = pair.world.now() + 2 * limits::kRefusedRetry;
+    if (dies) {
+      pair.world.kill(Pair::kLeft);
+      pair.world.run_for(2 * limits::kRefusedRetry);
+      pair.world.revive(Pair::kLeft, {pair.left_config});
+    }
+    pair.world.run_for(until + 1s - pair.world.now());
+    CHECK(pair.left().established(1) == 2);
+    CHECK(pair.right().established(1) == 2);
+    answered = true;
+    const auto gone = [&] { return pair.right().established(1) == 1; };
+    CHECK(pair.world.run_until(gone, 10s));
+    CHECK(pair.left().count<core::ChildRekeyed>() >= 2);
+    pair.world.run_for(2 * limits::kV1SettlesAfter);
+    CHECK(pair.at_rest() == Pair::Problems{});
+  }
+}
+
+TEST_CASE("but not for ever, where nothing comes of that", "[sim][v1]") {
+  Pair pair;
+  come_up(pair, 3600s);
+  pair.world.swallows = [&](std::size_t, ByteView bytes) {
+    return is_of(bytes, ExchangeType::quick_mode);
+  };
+  pair.world.order(Pair::kLeft, 1, Order::rekey_children);
+  pair.world.order(Pair::kLeft, 1, Order::reauthenticate);
+  REQUIRE(pair.world.run_until([&] { return pair.left().count<IkeRekeyed>() == 1; }, 20s));
+  pair.world.run_for(limits::kAwaitDelete);
+  CHECK(pair.left().established(1) == 2);
+  pair.world.run_for(limits::kAwaitDelete + 5s);
+  CHECK(pair.left().established(1) == 1);
 }
