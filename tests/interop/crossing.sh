@@ -39,7 +39,7 @@ crossing() {
   local what=$1 replaced=$2 command=$3 before
   shift 3
   say "$what"
-  before=$("$replaced" | cut -d ' ' -f 1,2)
+  before=$("$replaced")
   cross "$command" "$@"
   wait_until "$patience_s" "none of the SAs of before is left" has_none_of "$replaced" "$before"
   settles
@@ -74,16 +74,24 @@ has_one_of_each() {
   local n ike children ours
   ike=$(charon_ike_sas) children=$(charon_children) ours=$(our_sas)
   printf '%s\n' "charon:" "$ike" "$children" "ours:" "$ours"
-  [ "$(wc -l <<<"$ike")" = "$tunnels" ] && [ "$(wc -l <<<"$children")" = "$tunnels" ] || return 1
+  has_lines "$tunnels" "$ike" && has_lines "$tunnels" "$children" || return 1
   for ((n = 1; n <= tunnels; n++)); do
     [[ $ike =~ c$n\ [0-9]+\ ESTABLISHED && $children =~ n$n\ [0-9]+\ INSTALLED ]] || return 1
   done
   [ "$ours" = "$everything" ]
 }
 
+has_lines() {
+  local lines
+  mapfile -t lines <<<"$2"
+  [ ${#lines[@]} = "$1" ]
+}
+
 # has_none_of LISTING BEFORE
 has_none_of() {
-  local now
-  now=$("$1" | cut -d ' ' -f 1,2)
-  [ -z "$(comm -12 <(echo "$now") <(echo "$2"))" ]
+  local now name number _
+  now=$'\n'$("$1")
+  while read -r name number _; do
+    if [[ $now = *$'\n'"$name $number "* ]]; then echo "$name $number"; return 1; fi
+  done <<<"$2"
 }
