@@ -80,15 +80,14 @@ all_have_children() {
 }
 
 every_pair_is_reached() {
-  local here there
+  local here there out=() back=()
   for here; do
     for there; do
-      expect_empty "echoes without an answer" quietly_in_ns host-left python3 "$echoes" 1 \
-        "10.1.$here.10,10.2.$there.10"
-      expect_empty "echoes without an answer" quietly_in_ns host-right python3 "$echoes" 1 \
-        "10.2.$there.10,10.1.$here.10"
+      out+=("10.1.$here.10,10.2.$there.10") back+=("10.2.$there.10,10.1.$here.10")
     done
   done
+  expect_empty "echoes without an answer" quietly_in_ns host-left python3 "$echoes" 1 "${out[@]}"
+  expect_empty "echoes without an answer" quietly_in_ns host-right python3 "$echoes" 1 "${back[@]}"
 }
 
 # Two echoes a pair make two packets each way. The kernel may have held what was blocked in the beginning,
