@@ -20,6 +20,7 @@
 
 #include "ike/core/sa/record_writer.h"
 #include "ike/daemon/runtime_file.h"
+#include "tests/support/effort.h"
 #include "tests/support/folder.h"
 #include "tests/support/random.h"
 
@@ -173,7 +174,7 @@ TEST_CASE("a log that grew is rewritten within its file, and keeps what counts",
   std::uint64_t largest = 0;
   {
     auto opened = it.open();
-    for (int round = 0; round < 6000; ++round) {
+    for (std::size_t round = 0; round < test::some_of(6000); ++round) {
       const RecordKey key = sa(random.below(40));
       if (random.one_in(5)) {
         model.erase(key);

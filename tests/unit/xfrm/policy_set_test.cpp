@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 
+#include "tests/support/effort.h"
 #include "tests/support/random_xfrm.h"
 
 namespace ipsec::xfrm {
@@ -155,7 +156,7 @@ bool is_strict_subset(const Selector& a, const Selector& b) {
 TEST_CASE("policies match the packets of the selectors, and no others", "[property]") {
   std::size_t matched = 0;
   std::size_t missed = 0;
-  for (std::uint64_t seed = 0; seed < 3'000; ++seed) {
+  for (std::uint64_t seed = 0; seed < test::some_of(3'000); ++seed) {
     Random random(seed);
     const TrafficSelector local = small_selector(random);
     const TrafficSelector remote = small_selector(random);
@@ -178,8 +179,8 @@ TEST_CASE("policies match the packets of the selectors, and no others", "[proper
       ++(wanted ? matched : missed);
     }
   }
-  CHECK(matched > 2'000);
-  CHECK(missed > 3'000);
+  CHECK(matched > test::some_of(2'000));
+  CHECK(missed > test::some_of(3'000));
 }
 
 TEST_CASE("a smaller selector has the smaller priority", "[property]") {
@@ -292,7 +293,7 @@ TEST_CASE("the worst selectors are counted without being built") {
 
 TEST_CASE("cover is exact and minimal for every short range of ports", "[property]") {
   Random random(5);
-  for (int i = 0; i < 500; ++i) {
+  for (std::size_t i = 0; i < test::some_of(500); ++i) {
     const auto first = static_cast<std::uint16_t>(random.below(0x10000));
     const auto last = static_cast<std::uint16_t>(first + random.below(0x10000U - first));
     const auto pairs = cover(PortRange{first, last});
