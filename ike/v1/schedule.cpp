@@ -61,8 +61,7 @@ bool is_making_children(const Established& up) {
 // A peer may let go what was made under an ISAKMP SA with it, and not know yet that it is to be
 // made anew (charon takes over what it has when another phase 1 is up, and no child that it asks
 // for after that): such a child is due at once, or waits for its next try.
-bool holds_children(const Sa& sa, const Established& up, Time now) {
-  if (is_making_children(up)) return true;
+bool holds_children(const Sa& sa, Time now) {
   return std::ranges::any_of(sa.association->children, [&](const Child& child) {
     if (!child.usable() || !is_newest_proven(*sa.association, child)) return false;
     const bool waits =
@@ -159,9 +158,8 @@ std::vector<Item> agenda(const Sa& sa, const Established& up) {
 
 // It says nothing any more but its Delete: so it may do that after its end.
 bool may_stay(const Turn& turn, const Sa& sa) {
-  const auto& up = *sa.established();
-  const bool in_time = turn.now - up.superseded_at < 2 * limits::kAwaitDelete;
-  return !sa.is_current() && in_time && holds_children(sa, up, turn.now);
+  const Duration since = turn.now - sa.established()->superseded_at;
+  return !sa.is_current() && since < 2 * limits::kAwaitDelete && holds_children(sa, turn.now);
 }
 
 void stay(const Turn& turn, Established& up) {

@@ -232,11 +232,11 @@ charon_ike_sas() { listed '^(c[0-9]+): #([0-9]+), ([A-Z]+)'; }
 charon_children() { listed '^  (n[0-9]+): #([0-9]+), reqid [0-9]+, ([A-Z]+)'; }
 
 listed() {
-  local lines line
-  mapfile -t lines < <(list_sas)
-  for line in "${lines[@]}"; do
+  local sas line
+  sas=$(list_sas) || return
+  while IFS= read -r line; do
     if [[ $line =~ $1 ]]; then echo "${BASH_REMATCH[*]:1}"; fi
-  done
+  done <<<"$sas"
 }
 
 list_sas() {

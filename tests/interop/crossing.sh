@@ -90,7 +90,8 @@ has_lines() {
 # has_none_of LISTING BEFORE
 has_none_of() {
   local now name number _
-  now=$'\n'$("$1")
+  now=$("$1") || return
+  now=$'\n'$now
   while read -r name number _; do
     if [[ $now = *$'\n'"$name $number "* ]]; then echo "$name $number"; return 1; fi
   done <<<"$2"

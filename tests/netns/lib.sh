@@ -33,7 +33,8 @@ PATH=${IPSECD_BUILD_DIR:-$repository/build/release}:$PATH
 # The protocol number our routes carry, see `ip route ... proto`.
 readonly ROUTE_PROTO=113
 readonly SKIPPED=77
-# Between two looks at something: at first that, then a tenth of the time that has passed, at most this.
+# Between two looks at something: at first that, then a tenth of the time that has passed, at most this;
+# but always twice as long as a look takes.
 readonly poll_at_first_us=50000 poll_at_most_us=200000
 
 # How much longer than alone things may take, see scenarios.sh. What must be fast is measured.
