@@ -26,7 +26,7 @@ namespace {
 
 constexpr std::size_t kMostCellLetters = 32767;     // of Excel
 constexpr std::size_t kMostRows = LXW_ROW_MAX - 1;  // the head is one
-constexpr std::size_t kFileBytes = std::size_t{1} << 30U;
+constexpr std::size_t kWorkbookBytes = std::size_t{1} << 30U;
 
 struct Library {
   decltype(&workbook_new) new_book = nullptr;
@@ -161,7 +161,7 @@ std::expected<std::string, std::string> xlsx(const Sheet& sheet) {
   }
   // By name: the library has put a file of its own in the place of ours, or emptied it.
   const UniqueFd written_file(::open(file.name().c_str(), O_RDONLY | O_CLOEXEC));
-  return read_all(written_file.get(), {}, kFileBytes);
+  return read_all(written_file.get(), {}, kWorkbookBytes);
 }
 
 }  // namespace ipsec::cli

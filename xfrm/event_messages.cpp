@@ -7,7 +7,7 @@ namespace {
 
 using Event = std::optional<KernelEvent>;
 
-constexpr std::size_t kBody = sizeof(nlmsghdr);
+constexpr std::size_t kEventBody = sizeof(nlmsghdr);
 
 SaKey key_of(MessageReader& reader, const xfrm_usersa_id& id, std::size_t offset, bool& known) {
   const Family family =
@@ -20,7 +20,8 @@ SaKey key_of(MessageReader& reader, const xfrm_usersa_id& id, std::size_t offset
 Event acquired(MessageReader& reader) {
   const auto raw = reader.body<xfrm_user_acquire>("acquire");
   const auto wanted = template_of(reader);
-  const Selector packet = selector_of(reader, raw.sel, kBody + offsetof(xfrm_user_acquire, sel));
+  const Selector packet =
+      selector_of(reader, raw.sel, kEventBody + offsetof(xfrm_user_acquire, sel));
   if (!wanted || !is_ours(wanted->reqid)) return std::nullopt;
   return Acquired{.reqid = wanted->reqid, .packet = packet};
 }
@@ -28,7 +29,7 @@ Event acquired(MessageReader& reader) {
 // The kernel says that one of the soft limits is met, and not which: the counters do.
 Event expired(MessageReader& reader) {
   const auto raw = reader.body<xfrm_user_expire>("expiry");
-  const auto key = sa_key_of(reader, raw.state, kBody + offsetof(xfrm_user_expire, state));
+  const auto key = sa_key_of(reader, raw.state, kEventBody + offsetof(xfrm_user_expire, state));
   if (!key || !is_ours(Reqid{raw.state.reqid})) return std::nullopt;
   if (raw.hard != 0) return HardExpired{*key};
   const std::uint64_t volume = bytes_limit_of(raw.state.lft.soft_byte_limit);
@@ -39,7 +40,7 @@ Event expired(MessageReader& reader) {
 Event mapping_changed(MessageReader& reader) {
   const auto raw = reader.body<xfrm_user_mapping>("mapping");
   bool known = false;
-  const SaKey key = key_of(reader, raw.id, kBody + offsetof(xfrm_user_mapping, id), known);
+  const SaKey key = key_of(reader, raw.id, kEventBody + offsetof(xfrm_user_mapping, id), known);
   if (!known || !is_ours(Reqid{raw.reqid})) return std::nullopt;
   return MappingChanged{
       .key = key,
@@ -51,7 +52,7 @@ Event mapping_changed(MessageReader& reader) {
 Event sa_deleted(MessageReader& reader) {
   const auto id = reader.body<xfrm_usersa_id>("deleted SA");
   bool known = false;
-  const SaKey key = key_of(reader, id, kBody, known);
+  const SaKey key = key_of(reader, id, kEventBody, known);
   const auto was = reader.attribute<xfrm_usersa_info>(XFRMA_SA, "deleted SA's state");
   if (!known || !was || !is_ours(Reqid{was->reqid})) return std::nullopt;
   return ForeignChange{key};

@@ -28,7 +28,7 @@ constexpr std::size_t kLongestName = 255;
 constexpr int kAnswerMs = 2000;
 
 // The error of a step, or 0 and a descriptor beside it.
-struct Answer {
+struct Opened {
   std::int32_t error = 0;
 };
 
@@ -50,7 +50,7 @@ std::expected<UniqueFd, int> open_in(const std::string& netns) {
 }
 
 void send_answer(int channel, const std::expected<UniqueFd, int>& opened) {
-  Answer answer{opened ? 0 : opened.error()};
+  Opened answer{opened ? 0 : opened.error()};
   iovec part{&answer, sizeof(answer)};
   msghdr message{};
   message.msg_iov = &part;
@@ -123,7 +123,7 @@ route::Trouble trouble_of(int error, std::string_view netns) {
 std::expected<UniqueFd, int> take_answer(int channel) {
   pollfd waiting{channel, POLLIN, 0};
   if (::poll(&waiting, 1, kAnswerMs) != 1) return std::unexpected(ETIMEDOUT);
-  Answer answer;
+  Opened answer;
   iovec part{&answer, sizeof(answer)};
   msghdr message{};
   message.msg_iov = &part;

@@ -13,8 +13,8 @@ bool is_same_pair(const Child& a, const Child& b) {
   return a.rule == b.rule && a.selectors == b.selectors;
 }
 
-std::vector<Child*> pair_of(Association& association, const Child& child) {
-  return v1::pair_of(association, child.rule, child.selectors);
+std::vector<Child*> pair_with(Association& association, const Child& child) {
+  return pair_of(association, child.rule, child.selectors);
 }
 
 bool is_older(const Child& a, const Child& b) {
@@ -70,7 +70,7 @@ void announce(Turn& turn, const Association& association, const std::vector<Chil
 // The peer may not have its half of one it has not shown to have: until it has, one that is to go
 // soon still serves. Where there is no other, that one stays until there is.
 Child* heir_of(const Turn& turn, Association& association, const Child& child) {
-  auto pair = pair_of(association, child);
+  auto pair = pair_with(association, child);
   std::erase_if(pair, [&](const Child* other) { return other->id == child.id; });
   auto proven = pair;
   std::erase_if(proven, [](const Child* other) { return !other->has_outbound(); });
@@ -112,7 +112,7 @@ Child& join_pair(Turn& turn, Sa& sa, Child made, const std::vector<ChildId>& kno
   association.children.push_back(std::move(made));
   Child& child = association.children.back();
   core::move_child(turn, sa, child);
-  const auto pair = pair_of(association, child);
+  const auto pair = pair_with(association, child);
   announce(turn, association, pair, child);
   for (const ChildId id : known) {
     Child* old = association.find(id);
@@ -125,7 +125,7 @@ Child& join_pair(Turn& turn, Sa& sa, Child made, const std::vector<ChildId>& kno
 }
 
 void prove(const Turn& turn, const Sa& sa, const Child& child) {
-  for (Child* other : pair_of(*sa.association, child)) {
+  for (Child* other : pair_with(*sa.association, child)) {
     const bool known_there = !other->asked && is_older(*other, child);
     if (known_there) replace(*other, turn.now + limits::kAwaitDelete);
   }
@@ -147,7 +147,7 @@ void settle_pairs(Turn& turn, Sa& sa) {
     if (child.settle_at > turn.now) continue;
     child.settle_at = kNever;
     if (!child.usable()) continue;
-    auto pair = pair_of(association, child);
+    auto pair = pair_with(association, child);
     if (pair.size() < 2) continue;
     // Nor is it known yet what comes of one whose proof is missing.
     const bool unproven = std::ranges::any_of(

@@ -41,7 +41,7 @@ using core::Loader;
 using core::Saver;
 
 // How far it is; the numbers are those in the file.
-enum class Stage : std::uint8_t { established = 0, proving = 1, answered = 2 };
+enum class SavedStage : std::uint8_t { established = 0, proving = 1, answered = 2 };
 
 // Aggressive mode's responder, whose message had its proof.
 const KeyAnswered* answered_in(const State& state) {
@@ -139,14 +139,14 @@ bool Sa::outlives_us() const {
 
 void Sa::save(Saver& archive) const {
   if (const auto* sent = std::get_if<AuthSent>(&state)) {
-    archive(Stage::proving);
+    archive(SavedStage::proving);
     return save_sent(archive, *sent);
   }
   if (const auto* answered = answered_in(state)) {
-    archive(Stage::answered);
+    archive(SavedStage::answered);
     return save_answered(archive, *answered);
   }
-  archive(Stage::established);
+  archive(SavedStage::established);
   const Established& up = *established();
   archive(up.algorithms, up.keys.secrets);
   walk_rest(archive, up);
@@ -162,16 +162,16 @@ void Sa::save_window(Saver& archive) const {
 
 bool Sa::load(Loader& archive, Loader& window, const crypto::Provider& crypto,
               RandomSource& /*random*/) {
-  Stage stage{};
+  SavedStage stage{};
   archive(stage);
-  archive.expect(stage <= Stage::answered, "stage");
-  if (stage == Stage::proving) {
+  archive.expect(stage <= SavedStage::answered, "stage");
+  if (stage == SavedStage::proving) {
     auto sent = load_sent(archive, crypto);
     if (!sent) return false;
     state = *std::move(sent);
     return true;
   }
-  if (stage == Stage::answered) {
+  if (stage == SavedStage::answered) {
     auto answered = load_answered(archive, crypto);
     if (!answered) return false;
     state = *std::move(answered);

@@ -98,9 +98,9 @@ Pair::Problems Crossing::in_the_end() {
   return at_rest();
 }
 
-Orders Orders::every(std::size_t limit, Alike alike) {
+Orders Orders::every(Alike alike) {
   Orders orders;
-  orders.limit_ = limit;
+  orders.limit_ = kLimit;
   orders.alike_ = alike;
   return orders;
 }

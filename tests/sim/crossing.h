@@ -64,7 +64,9 @@ class Orders {
  public:
   enum class Alike : std::uint8_t { once, each };
   // At most `limit` of them: one more is a walk that never comes to its end.
-  [[nodiscard]] static Orders every(std::size_t limit, Alike alike = Alike::once);
+  // More than kLimit of them fail the walk.
+  static constexpr std::size_t kLimit = 20'000;
+  [[nodiscard]] static Orders every(Alike alike = Alike::once);
   [[nodiscard]] static Orders drawn(std::size_t count, std::uint64_t seed);
   // In each of them, each message in turn is lost, once: it comes again by its sender's timer,
   // after all the others.

@@ -1,7 +1,5 @@
 // Goal: each way a rekey or a deletion of a child can go, taken one by one.
 // Method: the network is held and messages are handed over by name, for both roles.
-#include <algorithm>
-
 #include <catch2/catch.hpp>
 
 #include "tests/sim/crossing.h"
@@ -15,17 +13,6 @@ using ipsec::sim::kEveryWinner;
 using ipsec::sim::Kind;
 using ipsec::sim::Lowest;
 using ipsec::sim::Pair;
-
-namespace {
-
-void prefer_other_groups(ipsec::core::TunnelConfig& config) {
-  for (auto& offer : config.offers) std::ranges::reverse(offer.groups);
-  for (auto& child : config.children) {
-    for (auto& offer : child.offers) std::ranges::reverse(offer.groups);
-  }
-}
-
-}  // namespace
 
 //   A: rekey -->   <-- answer   delete -->   <-- delete
 TEST_CASE("a child is rekeyed by either side", "[sim]") {
@@ -57,7 +44,7 @@ TEST_CASE("a rekey takes the group the other side asks for", "[sim]") {
   for (const std::size_t a : {Pair::kLeft, Pair::kRight}) {
     for (const Order what : {Order::rekey_children, Order::rekey_ike}) {
       Crossing pair;
-      prefer_other_groups(pair.right_config);
+      pair.right_prefers_other_groups();
       REQUIRE(pair.ready());
       auto flows = pair.start_flows();
       pair.order(a, what);
@@ -76,7 +63,7 @@ TEST_CASE("crossing rekeys that both meet INVALID_KE_PAYLOAD", "[sim]") {
   for (const Lowest lowest : kEveryWinner) {
     for (const Order what : {Order::rekey_children, Order::rekey_ike}) {
       Crossing pair;
-      prefer_other_groups(pair.right_config);
+      pair.right_prefers_other_groups();
       REQUIRE(pair.ready());
       pair.lowest_nonce(lowest);
       auto flows = pair.start_flows();

@@ -91,7 +91,6 @@ void walk(Orders orders, Lowest lowest, const Crossed& begun, Openers openers) {
 }
 
 // Far above the most there are: 1,634.
-constexpr std::size_t kLimit = 20'000;
 
 void drawn_orders(const Crossed& begun, Openers openers = Openers::both,
                   std::span<const Lowest> winners = kEveryWinner) {
@@ -106,7 +105,7 @@ void drawn_orders(const Crossed& begun, Openers openers = Openers::both,
 void every_order(const Crossed& begun, Openers openers,
                  std::span<const Lowest> winners = kEveryWinner) {
   if constexpr (IPSEC_ORDERS_ARE_DRAWN) return drawn_orders(begun, openers, winners);
-  for (const Lowest lowest : winners) walk(Orders::every(kLimit), lowest, begun, openers);
+  for (const Lowest lowest : winners) walk(Orders::every(), lowest, begun, openers);
 }
 
 // Of exchanges of two kinds nobody compares the nonces.
@@ -114,7 +113,7 @@ constexpr std::array kOneWinner{Lowest::left_request};
 
 std::multiset<std::string> seen(Orders::Alike alike, const Crossed& begun) {
   std::multiset<std::string> all;
-  auto orders = Orders::every(kLimit, alike);
+  auto orders = Orders::every(alike);
   while (orders.next()) {
     Crossing pair;
     REQUIRE(pair.ready());

@@ -1,5 +1,7 @@
 #include "tests/sim/pair.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 namespace ipsec::sim {
@@ -41,6 +43,17 @@ Pair::Pair(std::uint64_t seed)
 void Pair::configure() {
   world.configure(kLeft, left_config);
   world.configure(kRight, right_config);
+}
+
+void Pair::revive(std::size_t side) {
+  world.revive(side, {side == kLeft ? left_config : right_config});
+}
+
+void Pair::right_prefers_other_groups() {
+  for (auto& offer : right_config.offers) std::ranges::reverse(offer.groups);
+  for (auto& child : right_config.children) {
+    for (auto& offer : child.offers) std::ranges::reverse(offer.groups);
+  }
 }
 
 bool Pair::up_within(Duration limit) {

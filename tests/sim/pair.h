@@ -25,6 +25,10 @@ class Pair {
 
   // Hands both their configuration, as it is then.
   void configure();
+  // As it is then, to a daemon that was dead.
+  void revive(std::size_t side);
+  // The last of each offer first: the first guess of either is not the other's.
+  void right_prefers_other_groups();
   // A usable child on both sides.
   [[nodiscard]] bool up_within(Duration limit);
   [[nodiscard]] bool packet_passes();

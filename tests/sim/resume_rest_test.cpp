@@ -43,10 +43,6 @@ void come_up(Pair& pair, IkeVersion version) {
   for (auto* node : {&pair.left(), &pair.right()}) node->events.clear();
 }
 
-void revive(Pair& pair, std::size_t side) {
-  pair.world.revive(side, {side == kLeft ? pair.left_config : pair.right_config});
-}
-
 void expect_rest(Pair& pair, Duration within = 60s) {
   REQUIRE(pair.up_within(within));
   pair.world.run_for(60s);
@@ -124,7 +120,7 @@ TEST_CASE("with another key the old SA is closed at the peer, and a new one made
     const std::shared_ptr<const core::Credential> credential =
         core::make_shared_key_credential(Secret::copy_of("another"));
     pair.left_config.credential = pair.right_config.credential = credential;
-    revive(pair, kLeft);
+    pair.revive(kLeft);
     // The peer hears it under the old keys before it has the new one itself.
     REQUIRE(pair.world.run_until([&] { return pair.right().count<IkeDown>() == 1; }, 5s));
     pair.world.run_for(1s);
@@ -146,7 +142,7 @@ TEST_CASE("a broken record is counted, and its tunnel comes up anew", "[sim][res
         content = Secret::copy_of(content.view().first(content.size() - 1));
       }
       INFO("kind " << static_cast<int>(kind) << ", v" << (version == IkeVersion::v1 ? 1 : 2));
-      revive(pair, kLeft);
+      pair.revive(kLeft);
       CHECK(dropped(pair.left(), kSenseless) == 1);
       CHECK(pair.left().kernel.sas().empty());
       CHECK(pair.left().store.empty());
@@ -175,7 +171,7 @@ TEST_CASE("any byte of the store may be another", "[sim][resume]") {
         node.store.emplace(key, std::move(changed));
       }
       if (at >= longest) break;
-      revive(pair, kLeft);
+      pair.revive(kLeft);
       pair.world.run_for(100ms);
       CHECK(node.engine->snapshot().tunnels.size() == 1);
     }
@@ -193,7 +189,7 @@ TEST_CASE("two children with one number are no record", "[sim][resume]") {
       twin.phase = core::Replaced{false, Time{}};
       association.children.push_back(std::move(twin));
     });
-    revive(pair, kLeft);
+    pair.revive(kLeft);
     CHECK(dropped(pair.left(), kSenseless) == 1);
     expect_rest(pair);
   }
@@ -205,7 +201,7 @@ TEST_CASE("a moment before all time is in no record", "[sim][resume]") {
     come_up(pair, IkeVersion::v1);
     pair.world.kill(kLeft);
     change_association(pair, [at](core::Association& it) { it.children.front().made_at = at; });
-    revive(pair, kLeft);
+    pair.revive(kLeft);
     CHECK(dropped(pair.left(), kSenseless) == 1);
     expect_rest(pair);
   }
@@ -220,7 +216,7 @@ TEST_CASE("two SAs of which none is the current one end", "[sim][resume]") {
     change_association(pair,
                        [](core::Association& it) { it.current = SaId{it.current.value + 7}; });
     add_twin_of_sa(pair);
-    revive(pair, kLeft);
+    pair.revive(kLeft);
     CHECK(dropped(pair.left(), kSenseless) == 0);
     expect_rest(pair);
     expect_one_record_each(pair.left());
@@ -269,7 +265,7 @@ TEST_CASE("a child that the kernel lost one half of is made anew", "[sim][resume
       const xfrm::SaKey key = half->first;
       pair.left().kernel.expire(key);
       pair.world.run_for(1s);
-      revive(pair, kLeft);
+      pair.revive(kLeft);
       REQUIRE(pair.left().count<Resumed>() == 1);
       REQUIRE(pair.world.run_until([&] { return pair.packet_passes(); }, 10s));
       expect_rest(pair);
@@ -288,7 +284,7 @@ TEST_CASE("where the kernel lost everything the children are made anew", "[sim][
     while (!pair.left().kernel.sas().empty()) {
       pair.left().kernel.expire(xfrm::SaKey(pair.left().kernel.sas().begin()->first));
     }
-    revive(pair, kLeft);
+    pair.revive(kLeft);
     REQUIRE(pair.left().count<Resumed>() == 1);
     REQUIRE(pair.world.run_until([&] { return pair.packet_passes(); }, 10s));
     expect_rest(pair);
@@ -306,7 +302,7 @@ TEST_CASE("a peer that has gone meanwhile is found dead, and nothing of it stays
     pair.world.kill(kLeft);
     pair.right().cut = true;
     pair.world.run_for(2s);
-    revive(pair, kLeft);
+    pair.revive(kLeft);
     CHECK(pair.left().usable(1).size() == 1);
     CHECK(pair.world.run_until([&] { return pair.left().count<IkeDown>() == 1; }, 40s));
     pair.world.run_for(10s);
@@ -330,7 +326,7 @@ TEST_CASE("a peer that moved while nobody was there is followed, with its childr
     pair.world.kill(kRight);
     pair.left().nat_port_shift += 7;
     pair.world.run_for(2s);
-    revive(pair, kRight);
+    pair.revive(kRight);
     REQUIRE(pair.right().count<Resumed>() == 1);
     pair.world.order(kLeft, 1, core::Order::probe);
     pair.world.run_for(30s);
@@ -364,7 +360,7 @@ TEST_CASE("what was to be moved when the daemon died is moved when it comes back
       INFO("dead after " << actions << " actions");
       if (pair.right().dead) {
         ++died;
-        revive(pair, kRight);
+        pair.revive(kRight);
       }
       pair.world.run_for(30s);
       for (const auto& [key, spec] : pair.right().kernel.sas()) {
@@ -390,7 +386,7 @@ TEST_CASE("what dies as it comes back comes back all the same", "[sim][resume]")
       pair.world.run_for(1s);
       pair.left().dies_after.reset();
       INFO("dead after " << actions << " actions");
-      if (pair.left().dead) revive(pair, kLeft);
+      if (pair.left().dead) pair.revive(kLeft);
       pair.world.run_for(30s);
       CHECK(pair.at_rest() == Pair::Problems{});
       CHECK(pair.left().count<IkeDown>() + pair.right().count<IkeDown>() == 0);
@@ -409,7 +405,7 @@ TEST_CASE("what lingers is gone in time, however often its daemon dies", "[sim][
     for (Duration passed{}; passed <= limits::kInboundLinger; passed += 2s) {
       pair.world.kill(kLeft);
       pair.world.run_for(1s);
-      revive(pair, kLeft);
+      pair.revive(kLeft);
       pair.world.run_for(1s);
     }
     CHECK(pair.left().kernel.sas().size() == 2);
@@ -435,7 +431,7 @@ TEST_CASE("a daemon that dies as a tunnel opens finds what it wrote whole", "[si
         node.dies_after.reset();
         INFO("side " << side << " dead after " << actions << " actions, aggressive " << aggressive);
         CHECK(records(node, RecordKind::sa) == records(node, RecordKind::window));
-        if (node.dead) revive(pair, side);
+        if (node.dead) pair.revive(side);
         CHECK(dropped(node, kSenseless) == 0);
         expect_rest(pair);
       }

@@ -64,10 +64,6 @@ const std::array kDoings{
           true},
 };
 
-void revive(Pair& pair, std::size_t side) {
-  pair.world.revive(side, {side == Pair::kLeft ? pair.left_config : pair.right_config});
-}
-
 void use_v1(Pair& pair) {
   for (auto* config : {&pair.left_config, &pair.right_config}) config->version = IkeVersion::v1;
 }
@@ -82,7 +78,7 @@ bool live_through(Pair& pair, const Doing& doing, std::size_t side, std::size_t 
   node.dies_after.reset();
   if (!died) return false;
   pair.world.run_for(dead_for);
-  revive(pair, side);
+  pair.revive(side);
   return true;
 }
 
@@ -187,7 +183,7 @@ TEST_CASE("what ends while nobody is there goes on and is rekeyed at once", "[si
       pair.world.swallows = [&](std::size_t from, ipsec::ByteView) {
         return from == Pair::kLeft && !std::exchange(lost, true);
       };
-      revive(pair, Pair::kLeft);
+      pair.revive(Pair::kLeft);
       pair.world.run_for(20s);
       INFO("v" << (version == IkeVersion::v1 ? 1 : 2) << ", back after "
                << (back_at - Time{}).count() << " us");

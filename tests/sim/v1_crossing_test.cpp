@@ -67,8 +67,6 @@ bool begin_from_nothing(V1Crossing& pair) {
   return true;
 }
 
-constexpr std::size_t kLimit = 20'000;
-
 void drawn_orders(const V1Walk& walk, const BeginV1& what,
                   std::span<const Lowest> winners = kEveryWinner) {
   for (const Lowest lowest : winners) {
@@ -79,7 +77,7 @@ void drawn_orders(const V1Walk& walk, const BeginV1& what,
 
 void every_order(const V1Walk& walk, const BeginV1& what) {
   if constexpr (IPSEC_ORDERS_ARE_DRAWN) return drawn_orders(walk, what);
-  for (const Lowest lowest : kEveryWinner) walk_v1(Orders::every(kLimit), lowest, walk, what);
+  for (const Lowest lowest : kEveryWinner) walk_v1(Orders::every(), lowest, walk, what);
 }
 
 // Of exchanges of two kinds nobody compares the nonces.

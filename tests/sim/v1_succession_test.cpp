@@ -21,7 +21,7 @@ namespace {
 // Of the first IKE SA, with some room.
 constexpr Time kEnd = Time{} + 59s;
 
-void come_up(Pair& pair, std::chrono::seconds ike_lifetime = 60s) {
+void come_up_in_v1(Pair& pair, std::chrono::seconds ike_lifetime = 60s) {
   for (auto* config : {&pair.left_config, &pair.right_config}) {
     config->version = core::IkeVersion::v1;
   }
@@ -49,7 +49,7 @@ void expect_another(Pair& pair) {
 
 TEST_CASE("a peer that always makes children does not keep the IKE SA until its end", "[sim][v1]") {
   Pair pair;
-  come_up(pair);
+  come_up_in_v1(pair);
   lose_proofs(pair);
   while (pair.world.now() < kEnd) {
     pair.world.order(Pair::kRight, 1, Order::rekey_children);
@@ -64,7 +64,7 @@ TEST_CASE("a peer that always makes children does not keep the IKE SA until its 
 TEST_CASE("traffic proves a child to who waits for that with another phase 1", "[sim][v1]") {
   for (const bool traffic : {true, false}) {
     Pair pair;
-    come_up(pair);
+    come_up_in_v1(pair);
     auto flows = pair.start_flows();
     if (!traffic) pair.stop(flows);
     lose_proofs(pair);
@@ -88,7 +88,7 @@ TEST_CASE("traffic proves a child to who waits for that with another phase 1", "
 TEST_CASE("in IKEv1 who comes back hears what was said before it says anything",
           "[sim][v1][resume]") {
   Pair pair;
-  come_up(pair);
+  come_up_in_v1(pair);
   pair.world.order(Pair::kLeft, 1, Order::rekey_children);
   pair.world.run_for(limits::kV1DeletesAfter + 500ms);  // a Delete to be said again
   std::size_t said = 0;
@@ -98,7 +98,7 @@ TEST_CASE("in IKEv1 who comes back hears what was said before it says anything",
   };
   pair.world.kill(Pair::kLeft);
   pair.world.run_for(1s);
-  pair.world.revive(Pair::kLeft, {pair.left_config});
+  pair.revive(Pair::kLeft);
   pair.world.run_for(limits::kV1SilentAfterComeback - 1ms);
   CHECK(said == 0);
   pair.world.run_for(100ms);
@@ -111,7 +111,7 @@ TEST_CASE("in IKEv1 who comes back hears what was said before it says anything",
 TEST_CASE("of two children in IKEv1 the one without proof is not kept", "[sim][v1]") {
   Pair pair;
   pair.left_config.dpd_timeout = 60s;
-  come_up(pair);
+  come_up_in_v1(pair);
   auto flows = pair.start_flows();
   pair.right().random.nonce_first_byte = 0xff;
   pair.world.swallows = [](std::size_t from, ByteView bytes) {
@@ -125,7 +125,7 @@ TEST_CASE("of two children in IKEv1 the one without proof is not kept", "[sim][v
 
 TEST_CASE("a daemon that dies in another phase 1 begins it again in time", "[sim][v1][resume]") {
   Pair pair;
-  come_up(pair);
+  come_up_in_v1(pair);
   bool begun = false;
   pair.world.swallows = [&](std::size_t from, ByteView bytes) {
     begun = begun || (from == Pair::kLeft && is_of(bytes, ExchangeType::identity_protection));
@@ -136,7 +136,7 @@ TEST_CASE("a daemon that dies in another phase 1 begins it again in time", "[sim
     pair.world.kill(Pair::kLeft);
     pair.world.run_for(1s);
     begun = false;
-    pair.world.revive(Pair::kLeft, {pair.left_config});
+    pair.revive(Pair::kLeft);
   }
   pair.world.run_for(kEnd - pair.world.now());
   expect_another(pair);
@@ -152,7 +152,7 @@ TEST_CASE("an IKEv1 SA goes once what was asked for under it has been made anew"
   for (const auto hindered : {Hindered::proof, Hindered::another, Hindered::daemon}) {
     INFO("hindered is what proves it, what makes it anew, or who does: " << int(hindered));
     Pair pair;
-    come_up(pair);
+    come_up_in_v1(pair);
     pair.world.run_for(limits::kV1SettlesAfter);
     bool asked = false;
     bool hinders = true;
@@ -177,7 +177,7 @@ TEST_CASE("an IKEv1 SA goes once what was asked for under it has been made anew"
     if (hindered == Hindered::daemon) {
       pair.world.kill(Pair::kLeft);
       pair.world.run_for(2 * limits::kRefusedRetry);
-      pair.world.revive(Pair::kLeft, {pair.left_config});
+      pair.revive(Pair::kLeft);
     }
     pair.world.run_for(until + 1s - pair.world.now());
     CHECK(pair.left().established(1) == 2);
@@ -193,7 +193,7 @@ TEST_CASE("an IKEv1 SA goes once what was asked for under it has been made anew"
 
 TEST_CASE("but not for ever, where nothing comes of that", "[sim][v1]") {
   Pair pair;
-  come_up(pair, 3600s);
+  come_up_in_v1(pair, 3600s);
   pair.world.swallows = [&](std::size_t, ByteView bytes) {
     return is_of(bytes, ExchangeType::quick_mode);
   };

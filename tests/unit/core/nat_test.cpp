@@ -19,7 +19,7 @@ Endpoint endpoint(std::string_view address, std::uint16_t port) {
 }
 
 const Endpoint kGateway = endpoint("192.0.2.1", 500);
-const Endpoint kPeer = endpoint("203.0.113.2", 500);
+const Endpoint kFarEnd = endpoint("203.0.113.2", 500);
 const Endpoint kTranslated = endpoint("198.51.100.7", 31001);
 
 wire::Payloads notifies(const Endpoint& local, const Endpoint& remote,
@@ -51,51 +51,51 @@ TEST_CASE("the hash is that of RFC 7296 2.23") {
 }
 
 TEST_CASE("without a NAT both hashes fit") {
-  REQUIRE(detect(kPeer, kGateway, notifies(kGateway, kPeer)) == NatState{false, false});
-  REQUIRE_FALSE(detect(kPeer, kGateway, notifies(kGateway, kPeer)).any());
+  REQUIRE(detect(kFarEnd, kGateway, notifies(kGateway, kFarEnd)) == NatState{false, false});
+  REQUIRE_FALSE(detect(kFarEnd, kGateway, notifies(kGateway, kFarEnd)).any());
 }
 
 TEST_CASE("a NAT before the sender changes its source") {
-  REQUIRE(detect(kPeer, kTranslated, notifies(kGateway, kPeer)) == NatState{false, true});
+  REQUIRE(detect(kFarEnd, kTranslated, notifies(kGateway, kFarEnd)) == NatState{false, true});
   const Endpoint other_port = endpoint("192.0.2.1", 1024);
-  REQUIRE(detect(kPeer, other_port, notifies(kGateway, kPeer)) == NatState{false, true});
+  REQUIRE(detect(kFarEnd, other_port, notifies(kGateway, kFarEnd)) == NatState{false, true});
 }
 
 TEST_CASE("a NAT before us changes the destination") {
-  REQUIRE(detect(kPeer, kGateway, notifies(kGateway, kTranslated)) == NatState{true, false});
-  REQUIRE(detect(kPeer, kTranslated, notifies(kGateway, kTranslated)) == NatState{true, true});
+  REQUIRE(detect(kFarEnd, kGateway, notifies(kGateway, kTranslated)) == NatState{true, false});
+  REQUIRE(detect(kFarEnd, kTranslated, notifies(kGateway, kTranslated)) == NatState{true, true});
 }
 
 TEST_CASE("one of several source hashes is enough") {
-  wire::Payloads payloads = notifies(endpoint("192.0.2.99", 500), kPeer);
-  REQUIRE(detect(kPeer, kGateway, payloads) == NatState{false, true});
-  const auto more = notifies(kGateway, kPeer);
+  wire::Payloads payloads = notifies(endpoint("192.0.2.99", 500), kFarEnd);
+  REQUIRE(detect(kFarEnd, kGateway, payloads) == NatState{false, true});
+  const auto more = notifies(kGateway, kFarEnd);
   payloads.insert(payloads.end(), more.begin(), more.end());
-  REQUIRE(detect(kPeer, kGateway, payloads) == NatState{false, false});
+  REQUIRE(detect(kFarEnd, kGateway, payloads) == NatState{false, false});
 }
 
 TEST_CASE("no notify, no verdict") {
-  REQUIRE(detect(kPeer, kGateway, {}) == NatState{false, false});
-  REQUIRE(detect(kPeer, kGateway, {wire::NoncePayload{Bytes(16)}}) == NatState{false, false});
+  REQUIRE(detect(kFarEnd, kGateway, {}) == NatState{false, false});
+  REQUIRE(detect(kFarEnd, kGateway, {wire::NoncePayload{Bytes(16)}}) == NatState{false, false});
 }
 
 TEST_CASE("a hash of another size fits nothing") {
   const wire::Payloads payloads{
       wire::NotifyPayload{{}, {}, wire::NotifyType::nat_detection_source_ip, {}}};
-  REQUIRE(detect(kPeer, kGateway, payloads) == NatState{false, true});
+  REQUIRE(detect(kFarEnd, kGateway, payloads) == NatState{false, true});
 }
 
 TEST_CASE("forced encapsulation makes the peer see a NAT on our side only") {
   for (const Endpoint& ours : {kGateway, endpoint("2001:db8::1", 500)}) {
-    REQUIRE(detect(kPeer, ours, notifies(ours, kPeer, ForceEncapsulation::yes)) ==
+    REQUIRE(detect(kFarEnd, ours, notifies(ours, kFarEnd, ForceEncapsulation::yes)) ==
             NatState{false, true});
   }
 }
 
 TEST_CASE("the SPIs are in the hash") {
   const crypto::FakeProvider crypto(1);
-  const auto payloads = notifies(kGateway, kPeer);
-  REQUIRE(detect_nat(crypto, kInitiator, IkeSpi{9}, kPeer, kGateway, payloads) ==
+  const auto payloads = notifies(kGateway, kFarEnd);
+  REQUIRE(detect_nat(crypto, kInitiator, IkeSpi{9}, kFarEnd, kGateway, payloads) ==
           NatState{true, true});
 }
 

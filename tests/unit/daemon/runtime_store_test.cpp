@@ -35,7 +35,7 @@ using daemon::read_runtime_file;
 using daemon::RuntimeStore;
 namespace fs = std::filesystem;
 
-const std::string kBoot = "0d6f1f4e-boot";
+const std::string kThisBoot = "0d6f1f4e-boot";
 using Contents = std::map<RecordKey, std::string>;
 
 RecordKey sa(std::uint64_t id) { return {RecordKind::sa, id}; }
@@ -69,7 +69,7 @@ Contents contents(const std::vector<Record>& records) {
 
 std::vector<Record> records_of(ByteView bytes) {
   std::vector<Record> records;
-  auto file = read_runtime_file(bytes, kBoot);
+  auto file = read_runtime_file(bytes, kThisBoot);
   REQUIRE(file.has_value());
   for (auto& [record, offset] : file->records) records.push_back(std::move(record));
   return records;
@@ -79,7 +79,7 @@ struct Fixture {
   test::Folder folder;
   fs::path file = folder / "runtime";
 
-  [[nodiscard]] RuntimeStore::Opened open(const std::string& boot = kBoot) const {
+  [[nodiscard]] RuntimeStore::Opened open(const std::string& boot = kThisBoot) const {
     auto opened = RuntimeStore::open(folder.path(), boot);
     REQUIRE(opened.has_value());
     return *std::move(opened);
@@ -97,14 +97,14 @@ struct Fixture {
   // Of the file, up to where its last whole change ends.
   [[nodiscard]] Bytes log() const {
     Bytes all = bytes();
-    const auto read_back = read_runtime_file(all, kBoot);
+    const auto read_back = read_runtime_file(all, kThisBoot);
     REQUIRE(read_back.has_value());
     all.resize(read_back->whole_bytes);
     return all;
   }
   void write(ByteView bytes) const { folder.write("runtime", as_text(bytes)); }
   // Empty, and why; what is appended then is kept as ever.
-  void expect_empty(std::string_view why, const std::string& boot = kBoot) const {
+  void expect_empty(std::string_view why, const std::string& boot = kThisBoot) const {
     {
       auto opened = open(boot);
       CHECK(opened.records.empty());
@@ -125,7 +125,7 @@ void fill(const Fixture& it) {
   REQUIRE(opened.store.append(changes(set(sa(2), "two"))).has_value());
 }
 // Of the file, and of a change.
-const std::size_t kHeadBytes = 15 + 4 + 4 + kBoot.size() + 16;
+const std::size_t kHeadBytes = 15 + 4 + 4 + kThisBoot.size() + 16;
 constexpr std::size_t kChangeBytes = 16;
 const Contents kFilled{{sa(1), "one"}, {window(1), "w1"}, {sa(2), "two"}};
 
@@ -290,7 +290,7 @@ TEST_CASE("a broken byte before the last change is refused", "[runtime_store]") 
   for (std::size_t at = kHeadBytes; at < first_end; ++at) {
     Bytes broken = good;
     broken[at] ^= 0x10;
-    const auto read = read_runtime_file(broken, kBoot);
+    const auto read = read_runtime_file(broken, kThisBoot);
     INFO("byte " << at);
     REQUIRE_FALSE(read.has_value());
     CHECK(read.error() == "it is broken at byte " + std::to_string(kHeadBytes));
@@ -298,11 +298,11 @@ TEST_CASE("a broken byte before the last change is refused", "[runtime_store]") 
   // As if nothing had been written from there on.
   Bytes broken = good;
   std::fill_n(broken.begin() + static_cast<std::ptrdiff_t>(kHeadBytes), 8, std::uint8_t{0});
-  CHECK_FALSE(read_runtime_file(broken, kBoot).has_value());
+  CHECK_FALSE(read_runtime_file(broken, kThisBoot).has_value());
   // Nor is the room behind the log anybody's.
   broken = good;
   broken[good.size() - 1] ^= 1;
-  CHECK_FALSE(read_runtime_file(broken, kBoot).has_value());
+  CHECK_FALSE(read_runtime_file(broken, kThisBoot).has_value());
   broken = good;
   broken[first_end - 1] ^= 1;
   it.write(broken);
@@ -316,12 +316,12 @@ TEST_CASE("where the log is has to make sense", "[runtime_store]") {
   for (std::size_t at = kHeadBytes - 16; at < kHeadBytes; ++at) {
     Bytes broken = good;
     broken[at] ^= 1;
-    const auto read = read_runtime_file(broken, kBoot);
+    const auto read = read_runtime_file(broken, kThisBoot);
     INFO("byte " << at);
     REQUIRE_FALSE(read.has_value());
     CHECK(read.error() == "its head is broken");
   }
-  const auto cut = read_runtime_file(ByteView(good).first(kHeadBytes), kBoot);
+  const auto cut = read_runtime_file(ByteView(good).first(kHeadBytes), kThisBoot);
   CHECK((cut.has_value() && cut->records.empty()));
 }
 
@@ -347,7 +347,7 @@ TEST_CASE("what is not ours to read is told, and begins anew", "[runtime_store]"
   }
   SECTION("no more than a part of its head") {
     for (std::size_t size = 15; size < kHeadBytes; ++size) {
-      const auto read = read_runtime_file(ByteView(bytes).first(size), kBoot);
+      const auto read = read_runtime_file(ByteView(bytes).first(size), kThisBoot);
       REQUIRE_FALSE(read.has_value());
       CHECK(read.error() == "its head is cut short");
     }
@@ -391,7 +391,7 @@ TEST_CASE("once removed it keeps nothing", "[runtime_store]") {
 // The directory has gone, or is somebody else's: the daemon says so, and works without.
 TEST_CASE("where no file can be made is said", "[runtime_store]") {
   const Fixture it;
-  const auto opened = RuntimeStore::open(it.folder / "missing", kBoot);
+  const auto opened = RuntimeStore::open(it.folder / "missing", kThisBoot);
   REQUIRE_FALSE(opened.has_value());
   CHECK_THAT(opened.error().operation, Catch::Contains("missing/runtime.new"));
   CHECK(opened.error().error_number == ENOENT);
@@ -405,7 +405,7 @@ TEST_CASE("a store that cannot be begun anew leaves nothing to go on from", "[ru
   const Fixture it;
   it.write(to_bytes("spoilt"));
   fs::create_directories(it.folder / "runtime.new" / "in the way");
-  const auto opened = RuntimeStore::open(it.folder.path(), kBoot);
+  const auto opened = RuntimeStore::open(it.folder.path(), kThisBoot);
   REQUIRE_FALSE(opened.has_value());
   CHECK_THAT(opened.error().operation, Catch::Contains("runtime.new"));
   CHECK_FALSE(fs::exists(it.file));
@@ -414,7 +414,7 @@ TEST_CASE("a store that cannot be begun anew leaves nothing to go on from", "[ru
 TEST_CASE("a directory in the store's place is said", "[runtime_store]") {
   const Fixture it;
   fs::create_directory(it.file);
-  const auto opened = RuntimeStore::open(it.folder.path(), kBoot);
+  const auto opened = RuntimeStore::open(it.folder.path(), kThisBoot);
   REQUIRE_FALSE(opened.has_value());
   CHECK_THAT(opened.error().operation, Catch::Contains("replace " + it.file.string()));
   CHECK(opened.error().error_number == EISDIR);

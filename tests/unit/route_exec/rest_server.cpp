@@ -9,21 +9,13 @@
 #include <array>
 #include <catch2/catch.hpp>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 
 #include <fmt/format.h>
 
+#include "tests/unit/route_exec/surroundings.h"
+
 namespace ipsec::route::exec::test {
 namespace {
-
-constexpr int kTurnMs = 5;
-constexpr int kTurns = 10'000;
-
-std::string text_of(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 std::string file_of(std::string_view table) { return std::string(table) + ".table"; }
 
@@ -46,7 +38,7 @@ void RestServer::start() {
   for (int turn = 0; turn < kTurns && !std::filesystem::exists(folder_ / "port"); ++turn) {
     (void)::poll(nullptr, 0, kTurnMs);
   }
-  port_ = std::stoi("0" + text_of(folder_ / "port"));
+  port_ = std::stoi("0" + ipsec::test::text_of(folder_ / "port"));
   REQUIRE(port_ != 0);
   configure(std::string(kToken), 50);  // the machine may have other things to do
 }
@@ -66,7 +58,7 @@ void RestServer::configure(const std::string& token, double timeout_s) const {
 }
 
 nlohmann::json RestServer::table(std::string_view name) const {
-  return nlohmann::json::parse(text_of(folder_ / file_of(name)));
+  return nlohmann::json::parse(ipsec::test::text_of(folder_ / file_of(name)));
 }
 
 void RestServer::put(std::string_view name, const nlohmann::json& routes) const {

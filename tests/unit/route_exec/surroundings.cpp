@@ -7,20 +7,11 @@
 #include <catch2/catch.hpp>
 #include <cerrno>
 #include <filesystem>
-#include <fstream>
 #include <iterator>
 #include <utility>
 
 namespace ipsec::route::exec::test {
 namespace {
-
-constexpr int kTurnMs = 5;
-constexpr int kTurns = 10'000;
-
-std::string text_of(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 std::size_t descriptors() {
   const std::filesystem::directory_iterator open("/proc/self/fd");
@@ -56,7 +47,7 @@ NothingLeft::~NothingLeft() {
 }
 
 bool is_dead(int pid) {
-  const std::string status = text_of("/proc/" + std::to_string(pid) + "/stat");
+  const std::string status = ipsec::test::text_of("/proc/" + std::to_string(pid) + "/stat");
   return status.empty() || status.substr(status.rfind(')')).starts_with(") Z");
 }
 
@@ -78,7 +69,9 @@ Bench::Bench(std::string_view program, ExecSettings settings) {
   driver_ = std::make_unique<ExecDriver>(reactor_, std::move(settings));
 }
 
-std::string Bench::read(std::string_view name) const { return text_of(folder_ / name); }
+std::string Bench::read(std::string_view name) const {
+  return ipsec::test::text_of(folder_ / name);
+}
 
 bool Bench::has(std::string_view name) const { return std::filesystem::exists(folder_ / name); }
 

@@ -16,6 +16,10 @@
 
 namespace ipsec::route::exec::test {
 
+// How often what another process does is looked for, and how many times.
+inline constexpr int kTurnMs = 5;
+inline constexpr int kTurns = 10'000;
+
 class ManualReactor final : public Reactor {
  public:
   void watch(int fd, std::function<void()> readable) override;
