@@ -93,7 +93,7 @@ END
 
 # make_inner_gateway NS SUBNET ADDRESS ROUTER
 make_inner_gateway() {
-  ip netns exec "$1-$$" sysctl -qw net.ipv4.ip_forward=1
+  "${enter[@]}" "$1-$$" sysctl -qw net.ipv4.ip_forward=1
   ip_lines "$1" <<END
 address add 192.168.$2.1/24 dev lan
 address add $3/24 dev wan
@@ -105,7 +105,7 @@ END
 
 # make_edge NS INSIDE OUTSIDE VIA: the routes on standard input as well.
 make_edge() {
-  ip netns exec "$1-$$" sysctl -qw net.ipv4.ip_forward=1
+  "${enter[@]}" "$1-$$" sysctl -qw net.ipv4.ip_forward=1
   ip_lines "$1" <<END
 address add $2/24 dev inside
 address add $3/24 dev outside

@@ -81,7 +81,7 @@ nothing_is_lost() {
 refuses() {
   local expected=$1 wanted=$2 namespace=$3 status=0
   shift 3
-  told=$(timeout 20 ip netns exec "$namespace-$$" "$@" 2>&1 >"$scratch/stdout" </dev/null) ||
+  told=$(timeout 20 "${enter[@]}" "$namespace-$$" "$@" 2>&1 >"$scratch/stdout" </dev/null) ||
     status=$?
   printf '   %s\n' "$told" >&2
   [ "$status" = "$expected" ] || fail "status $status, not $expected, of: $*"

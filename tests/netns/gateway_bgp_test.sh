@@ -47,7 +47,7 @@ topology() {
   link web eth0 border lan
   link border vpc gw-left vpc
   link border line host-right line
-  ip netns exec "border-$$" sysctl -qw net.ipv4.ip_forward=1
+  "${enter[@]}" "border-$$" sysctl -qw net.ipv4.ip_forward=1
   ip_lines web <<END
 address add 10.1.1.10/24 dev eth0
 link set eth0 up

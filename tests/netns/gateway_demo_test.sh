@@ -74,7 +74,7 @@ link set bridge up"
 make_side() {
   local gateway=$1 site=$2 end=$3 host number=0
   shift 3
-  ip netns exec "$gateway-$$" sysctl -qw net.ipv4.ip_forward=1
+  "${enter[@]}" "$gateway-$$" sysctl -qw net.ipv4.ip_forward=1
   ip_lines "$gateway" <<<"address add 203.0.113.$end/24 dev wan
 link set wan up"
   for host; do

@@ -35,8 +35,8 @@ topology() {
   make_namespace web hub wire site-1 site-2 site-3
   link web eth0 hub web
   link hub wan wire hub
-  ip netns exec "hub-$$" sysctl -qw net.ipv4.ip_forward=1
-  ip netns exec "wire-$$" sysctl -qw net.ipv6.conf.all.disable_ipv6=1
+  "${enter[@]}" "hub-$$" sysctl -qw net.ipv4.ip_forward=1
+  "${enter[@]}" "wire-$$" sysctl -qw net.ipv6.conf.all.disable_ipv6=1
   ip_lines wire <<END
 link add bridge type bridge stp_state 0 mcast_snooping 0
 link set bridge up

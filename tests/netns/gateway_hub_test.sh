@@ -33,7 +33,7 @@ main() {
 topology_hub() {
   say "topology: hub, and three sites on one wire"
   make_namespace hub site-a site-b site-c
-  ip netns exec "hub-$$" sysctl -qw net.ipv4.ip_forward=1
+  "${enter[@]}" "hub-$$" sysctl -qw net.ipv4.ip_forward=1
   local site
   ip_lines hub <<END
 link add wire type bridge stp_state 0 mcast_snooping 0

@@ -57,8 +57,8 @@ topology_behind_nat() {
   ip_lines gw-left <<<"address add 192.168.5.1/24 dev lan"
   ip_lines host-right <<<"address add 192.168.7.10/24 dev eth0"
   ip_lines gw-right <<<"address add 192.168.7.1/24 dev lan"
-  ip netns exec "gw-left-$$" sysctl -qw net.ipv4.ip_forward=1
-  ip netns exec "nat-$$" sysctl -qw net.ipv4.ip_forward=1
+  "${enter[@]}" "gw-left-$$" sysctl -qw net.ipv4.ip_forward=1
+  "${enter[@]}" "nat-$$" sysctl -qw net.ipv4.ip_forward=1
   ip_lines gw-left <<END
 address add 192.168.1.1/24 dev lan
 address add $inner/24 dev wan

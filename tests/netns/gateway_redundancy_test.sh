@@ -36,7 +36,7 @@ topology() {
   make_namespace host-left gw-left wire gw-right host-right
   link host-left eth0 gw-left lan
   link host-right eth0 gw-right lan
-  ip netns exec "wire-$$" sysctl -qw net.ipv6.conf.all.disable_ipv6=1
+  "${enter[@]}" "wire-$$" sysctl -qw net.ipv6.conf.all.disable_ipv6=1
   make_end gw-left left 1 1
   make_end gw-right right 3 2
   ip_lines wire <<END
@@ -66,7 +66,7 @@ END
 make_end() {
   link "$1" line-1 wire "$2-1"
   link "$1" line-2 wire "$2-2"
-  ip netns exec "$1-$$" sysctl -qw net.ipv4.ip_forward=1
+  "${enter[@]}" "$1-$$" sysctl -qw net.ipv4.ip_forward=1
   ip_lines "$1" <<END
 address add 192.168.$3.254/24 dev lan
 address add 10.8.1.$4/30 dev line-1

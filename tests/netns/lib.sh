@@ -30,6 +30,11 @@ fi
 # ipsecd and ipsecctl, once they are built.
 PATH=${IPSECD_BUILD_DIR:-$repository/build/release}:$PATH
 
+# enter NAMESPACE CMD..., the namespace by its full name. Where the tests are not built, the demonstration
+# and plain scenarios do with what is there.
+enter=(ip netns exec)
+if [ -x "${PATH%%:*}/tests/support/in_netns" ]; then enter=("${PATH%%:*}/tests/support/in_netns"); fi
+
 # The protocol number our routes carry, see `ip route ... proto`.
 readonly ROUTE_PROTO=113
 readonly SKIPPED=77
@@ -82,7 +87,7 @@ make_namespace() {
     ip netns add "$name-$$"
     namespaces+=("$name")
     # Without this a new IPv6 address, even a link-local one, is held back for a second.
-    ip netns exec "$name-$$" sysctl -qw net.ipv6.conf.default.accept_dad=0 \
+    "${enter[@]}" "$name-$$" sysctl -qw net.ipv6.conf.default.accept_dad=0 \
       net.ipv6.conf.default.dad_transmits=0
     ip -n "$name-$$" link set lo up
   done
@@ -103,7 +108,7 @@ quietly_in_ns() {
   case $1 in
     ip) shift; ip -n "$namespace" "$@" ;;
     ipsecctl) "$@" ;;
-    *) ip netns exec "$namespace" "$@" ;;
+    *) "${enter[@]}" "$namespace" "$@" ;;
   esac
 }
 
@@ -135,7 +140,7 @@ start() {
   shift 2
   print_command "$namespace" "$@"
   : >"$scratch/$name.log"
-  ip netns exec "$namespace-$$" "$@" </dev/null >"$scratch/$name.log" 2>&1 {narration}>&- {silence}>&- &
+  "${enter[@]}" "$namespace-$$" "$@" </dev/null >"$scratch/$name.log" 2>&1 {narration}>&- {silence}>&- &
   processes[$name]=$!
 }
 
@@ -450,7 +455,7 @@ topology_two_gateways() {
 
 # A bridge without a spanning tree and without addresses: it says nothing itself.
 make_wire() {
-  ip netns exec "wire-$$" sysctl -qw net.ipv6.conf.all.disable_ipv6=1
+  "${enter[@]}" "wire-$$" sysctl -qw net.ipv6.conf.all.disable_ipv6=1
   ip_lines wire <<END
 link add bridge type bridge stp_state 0 mcast_snooping 0
 link set left master bridge
@@ -474,7 +479,7 @@ END
 
 # make_gateway NS SUBNET OWN PEER: the last two are the ends of the outside addresses.
 make_gateway() {
-  ip netns exec "$1-$$" sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+  "${enter[@]}" "$1-$$" sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
   ip_lines "$1" <<END
 address add 192.168.$2.1/24 dev lan
 address add 2001:db8:$2::1/64 dev lan nodad

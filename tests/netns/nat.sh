@@ -52,7 +52,7 @@ COMMIT
 $3
 COMMIT"
   print_line "$1" "iptables-legacy-restore <<<${rules@Q}"
-  ip netns exec "$1-$$" iptables-legacy-restore <<<"$rules"
+  "${enter[@]}" "$1-$$" iptables-legacy-restore <<<"$rules"
 }
 
 line_has() {

@@ -22,7 +22,7 @@ driver_start() {
   mkfifo "$scratch/driver.in" "$scratch/driver.out"
   # Open for both ways, so that neither side waits for the other.
   exec {driver_in}<>"$scratch/driver.in" {driver_out}<>"$scratch/driver.out"
-  ip netns exec "$1-$$" "$driver" <"$scratch/driver.in" >"$scratch/driver.out" \
+  "${enter[@]}" "$1-$$" "$driver" <"$scratch/driver.in" >"$scratch/driver.out" \
     2>"$scratch/driver.log" {narration}>&- {driver_in}>&- {driver_out}>&- &
   processes[driver]=$!
 }

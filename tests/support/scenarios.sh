@@ -35,6 +35,7 @@ main() {
   fi
   log=$(mktemp "${TMPDIR:-/tmp}/scenario.XXXXXX")
   trap 'rm -f "$log"' EXIT
+  take_lean_programs
   local name
   for name in "${scenarios[@]}"; do
     if is_taken "$name"; then continue; fi
@@ -42,6 +43,16 @@ main() {
     if is_ours "$name"; then run_scenario "$name"; fi
   done
   report_sums
+}
+
+# What starts often, linked statically: in user-mode Linux that starts twice as fast.
+take_lean_programs() {
+  [ "$IPSEC_KERNEL" = uml ] || return 0
+  local program lean=${TMPDIR:-/tmp}/lean busybox
+  busybox=$(type -P busybox)
+  mkdir -p "$lean"
+  for program in awk cat cut grep head sed sort tail tr wc; do ln -sf "$busybox" "$lean/$program"; done
+  export PATH=$lean:$PATH
 }
 
 # The directory is the machine's, so the guests share it, and only one of them can make an entry.
