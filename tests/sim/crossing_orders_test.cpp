@@ -15,6 +15,7 @@
 #include <catch2/catch.hpp>
 
 #include "tests/sim/crossing.h"
+#include "tests/support/effort.h"
 
 using namespace std::chrono_literals;
 using ipsec::core::Order;
@@ -96,7 +97,7 @@ void drawn_orders(const Crossed& begun, Openers openers = Openers::both,
                   std::span<const Lowest> winners = kEveryWinner) {
   for (const Lowest lowest : winners) {
     const auto seed = static_cast<std::uint64_t>(lowest) + 1;
-    walk(Orders::drawn(IPSEC_ORDERS_DRAWN, seed), lowest, begun, openers);
+    walk(Orders::drawn(Orders::kDrawn, seed), lowest, begun, openers);
   }
 }
 
@@ -104,7 +105,7 @@ void drawn_orders(const Crossed& begun, Openers openers = Openers::both,
 // they find: some orders of each kind are drawn.
 void every_order(const Crossed& begun, Openers openers,
                  std::span<const Lowest> winners = kEveryWinner) {
-  if constexpr (IPSEC_ORDERS_ARE_DRAWN) return drawn_orders(begun, openers, winners);
+  if constexpr (ipsec::test::kSanitized) return drawn_orders(begun, openers, winners);
   for (const Lowest lowest : winners) walk(Orders::every(), lowest, begun, openers);
 }
 

@@ -10,6 +10,7 @@
 #include <catch2/catch.hpp>
 
 #include "tests/sim/crossing.h"
+#include "tests/support/effort.h"
 
 using namespace std::chrono_literals;
 using ipsec::core::ChildStatus;
@@ -32,7 +33,7 @@ ChildStatus newest(Crossing& pair, std::size_t side) {
 
 // With sanitizers, whose walk of all takes minutes, some drawn by a seed.
 Orders orders(std::uint64_t seed) {
-  return IPSEC_ORDERS_ARE_DRAWN ? Orders::drawn(IPSEC_ORDERS_DRAWN, seed) : Orders::every();
+  return ipsec::test::kSanitized ? Orders::drawn(Orders::kDrawn, seed) : Orders::every();
 }
 Orders orders(Lowest lowest) { return orders(static_cast<std::uint64_t>(lowest) + 1); }
 

@@ -11,6 +11,7 @@
 #include <catch2/catch.hpp>
 
 #include "tests/sim/pair.h"
+#include "tests/support/effort.h"
 
 using namespace std::chrono_literals;
 using ipsec::Address;
@@ -97,8 +98,8 @@ void check_at_rest(Pair& pair) {
   for (const auto& problem : problems) FAIL_CHECK(problem);
 }
 
-// With sanitizers, whose walk takes a minute, after every third.
-constexpr std::size_t kEach = IPSEC_ORDERS_ARE_DRAWN ? 3 : 1;
+// With sanitizers, whose walk takes minutes, after every eighth.
+constexpr std::size_t kEach = ipsec::test::kSanitized ? 8 : 1;
 
 // How often it was done until nobody died any more.
 std::size_t die_at_each_action(const Doing& doing, std::size_t side, IkeVersion version,

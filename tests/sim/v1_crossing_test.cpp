@@ -16,6 +16,7 @@
 #include <catch2/catch.hpp>
 
 #include "tests/sim/v1_crossing.h"
+#include "tests/support/effort.h"
 
 using ipsec::core::Order;
 using ipsec::sim::BeginV1;
@@ -71,12 +72,12 @@ void drawn_orders(const V1Walk& walk, const BeginV1& what,
                   std::span<const Lowest> winners = kEveryWinner) {
   for (const Lowest lowest : winners) {
     const auto seed = static_cast<std::uint64_t>(lowest) + 1;
-    walk_v1(Orders::drawn(IPSEC_ORDERS_DRAWN, seed), lowest, walk, what);
+    walk_v1(Orders::drawn(Orders::kDrawn, seed), lowest, walk, what);
   }
 }
 
 void every_order(const V1Walk& walk, const BeginV1& what) {
-  if constexpr (IPSEC_ORDERS_ARE_DRAWN) return drawn_orders(walk, what);
+  if constexpr (ipsec::test::kSanitized) return drawn_orders(walk, what);
   for (const Lowest lowest : kEveryWinner) walk_v1(Orders::every(), lowest, walk, what);
 }
 

@@ -29,7 +29,6 @@ using Deletes = V1Crossing::Deletes;
 
 namespace {
 
-constexpr std::size_t kOrders = IPSEC_ORDERS_DRAWN;
 constexpr Lowest kAny = Lowest::left_request;
 
 // Established a while ago, on a network that works.
@@ -67,7 +66,7 @@ TEST_CASE("IKEv1 taken down by one while the other makes something new leaves no
     for (const std::size_t closes : {Pair::kLeft, Pair::kRight}) {
       for (const Order what : {Order::rekey_children, Order::rekey_ike, Order::reauthenticate}) {
         INFO("closed by " << closes << ", order " << static_cast<int>(what));
-        walk_v1(Orders::drawn(kOrders, 1), kAny,
+        walk_v1(Orders::drawn(Orders::kDrawn, 1), kAny,
                 {.mode = mode, .lossless = false, .stays_down = true},
                 [closes, what](V1Crossing& pair) {
                   // Who is left does not come again.
