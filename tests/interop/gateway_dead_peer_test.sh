@@ -56,7 +56,8 @@ main() {
 
   pass left "${tunnels[@]}"
   pass right "${tunnels[@]}"
-  expect_none_in_clear
+  # A kernel whose policies are flushed, as charon's is here, may answer in clear what came through a tunnel.
+  expect_none_of_ours_in_clear
   end_both host-left
 }
 

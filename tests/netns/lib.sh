@@ -30,8 +30,8 @@ fi
 # ipsecd and ipsecctl, once they are built.
 PATH=${IPSECD_BUILD_DIR:-$repository/build/release}:$PATH
 
-# enter NAMESPACE CMD..., the namespace by its full name. Where the tests are not built, the demonstration
-# and plain scenarios do with what is there.
+# enter NAMESPACE CMD..., the namespace by its full name, for what does not look at /sys. Where the tests are
+# not built, the demonstration and plain scenarios do with what is there.
 enter=(ip netns exec)
 if [ -x "${PATH%%:*}/tests/support/in_netns" ]; then enter=("${PATH%%:*}/tests/support/in_netns"); fi
 
@@ -140,7 +140,8 @@ start() {
   shift 2
   print_command "$namespace" "$@"
   : >"$scratch/$name.log"
-  "${enter[@]}" "$namespace-$$" "$@" </dev/null >"$scratch/$name.log" 2>&1 {narration}>&- {silence}>&- &
+  # A daemon looks at the devices in /sys, which `ip netns exec` mounts for it.
+  ip netns exec "$namespace-$$" "$@" </dev/null >"$scratch/$name.log" 2>&1 {narration}>&- {silence}>&- &
   processes[$name]=$!
 }
 

@@ -51,7 +51,7 @@ take_lean_programs() {
   local program lean=${TMPDIR:-/tmp}/lean busybox
   busybox=$(type -P busybox)
   mkdir -p "$lean"
-  for program in awk cat cut grep head sed sort tail tr wc; do ln -sf "$busybox" "$lean/$program"; done
+  for program in awk cat cut grep head mkdir mv rm sort tail tr wc; do ln -sf "$busybox" "$lean/$program"; done
   export PATH=$lean:$PATH
 }
 
