@@ -98,9 +98,9 @@ Pair::Problems Crossing::in_the_end() {
   return at_rest();
 }
 
-Orders Orders::every(Alike alike) {
+Orders Orders::every(Alike alike, std::size_t limit) {
   Orders orders;
-  orders.limit_ = kLimit;
+  orders.limit_ = limit;
   orders.alike_ = alike;
   return orders;
 }

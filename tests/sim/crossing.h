@@ -64,11 +64,11 @@ class Crossing : public Pair {
 class Orders {
  public:
   enum class Alike : std::uint8_t { once, each };
-  // At most kLimit of them: one more is a walk that never comes to its end.
+  // At most `limit` of them: one more is a walk that never comes to its end.
   static constexpr std::size_t kLimit = 20'000;
   // Of a crossing that has too many, or with sanitizers, where each costs ten times as much.
   static constexpr std::size_t kDrawn = test::kSanitized ? 5 : 150;
-  [[nodiscard]] static Orders every(Alike alike = Alike::once);
+  [[nodiscard]] static Orders every(Alike alike = Alike::once, std::size_t limit = kLimit);
   [[nodiscard]] static Orders drawn(std::size_t count, std::uint64_t seed);
   // In each of them, each message in turn is lost, once: it comes again by its sender's timer,
   // after all the others.

@@ -17,7 +17,7 @@ using ipsec::sim::Pair;
 //   A: IKE_SA_INIT -->   <-- IKE_SA_INIT :B    any order of these, of their answers and IKE_AUTH
 TEST_CASE("both sides start at once in every order", "[sim][orders]") {
   for (const Lowest lowest : kEveryWinner) {
-    auto orders = Orders::every();
+    auto orders = Orders::every(Orders::Alike::once, 1'000);
     while (orders.next()) {
       Crossing pair;
       pair.lowest_nonce(lowest);
